@@ -1,0 +1,1 @@
+//! Day N entries with executed notebook outputs linked in.

@@ -1,0 +1,1 @@
+//! What is in scope in every notebook cell.

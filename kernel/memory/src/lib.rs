@@ -1,0 +1,1 @@
+//! Agents with editable memory, from a dictionary to MemGPT.

@@ -1,0 +1,1 @@
+//! Convolutional networks on dfdx, and pictures of what they see.

@@ -1,0 +1,2 @@
+//! The `momentum` command.
+fn main() {}
