@@ -1,1 +1,3 @@
-//! A Jupyter kernel for Rust on evcxr.
+//! The Momentum kernel: Rust cells in, outputs out.
+
+pub mod output;
