@@ -1,0 +1,238 @@
+//! The thread that owns the interpreter and runs the cells.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jupyter_protocol::{JupyterMessage, JupyterMessageContent};
+use tokio::sync::{mpsc, oneshot};
+
+use super::outgoing::Outgoing;
+use super::receive::Incoming;
+use super::{BoxError, WireError};
+use crate::output::{
+    CellError, CellIo, Completeness, Completions, Execution, Interpreter, Interrupter, MimeBundle,
+};
+use crate::session::{Frontend, KernelInfo, Next, Session};
+
+/// Compilers recurse deeply.
+const STACK_BYTES: usize = 16 << 20;
+
+/// What the worker has to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Answer this request.
+    Request(Box<Incoming>),
+    /// End.
+    Stop,
+}
+
+/// What the worker and the sockets' tasks share.
+pub(super) struct Shared {
+    pub(super) info: KernelInfo,
+    ready: AtomicBool,
+    stopping: AtomicBool,
+    interrupter: Mutex<Option<Box<dyn Interrupter>>>,
+    answers: Mutex<Sender<String>>,
+}
+
+impl Shared {
+    pub(super) fn new(info: KernelInfo, answers: Sender<String>) -> Self {
+        Shared {
+            info,
+            ready: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            interrupter: Mutex::new(None),
+            answers: Mutex::new(answers),
+        }
+    }
+
+    /// Whether the interpreter has started, or failed to.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Stops the running cell, also when it waits for its user.
+    pub(super) fn interrupt(&self) {
+        let interrupter = self.interrupter.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(interrupter) = interrupter.as_ref() {
+            interrupter.interrupt();
+        }
+        drop(interrupter);
+        self.answer(String::new());
+    }
+
+    /// Answers the cell that waits for its user.
+    pub(super) fn answer(&self, line: String) {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = answers.send(line);
+    }
+
+    /// Stops the running cell and begins no other.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.interrupt();
+    }
+}
+
+/// Starts the thread. `ended` gets the interpreter's start error, or `Ok`, at the thread's end.
+pub(super) fn spawn(
+    make: impl FnOnce() -> Result<Box<dyn Interpreter>, BoxError> + Send + 'static,
+    shared: Arc<Shared>,
+    work: Receiver<Work>,
+    queue: mpsc::Sender<Outgoing>,
+    answers: Receiver<String>,
+    stop: mpsc::Sender<()>,
+    ended: oneshot::Sender<Result<(), BoxError>>,
+) -> Result<(), WireError> {
+    let run = move || {
+        let (mut interpreter, start) = match make() {
+            Ok(interpreter) => (interpreter, Ok(())),
+            Err(error) => (Box::new(Unavailable::new(&error)) as Box<dyn Interpreter>, Err(error)),
+        };
+        *shared.interrupter.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(interpreter.interrupter());
+        shared.ready.store(true, Ordering::Release);
+        let mut desk = Desk { queue, answers };
+        serve_requests(&mut *interpreter, &shared, &work, &mut desk, &stop);
+        // The interpreter's own clean-up comes before the thread counts as ended.
+        drop(interpreter);
+        let _ = ended.send(start);
+    };
+    std::thread::Builder::new()
+        .name("cells".into())
+        .stack_size(STACK_BYTES)
+        .spawn(run)
+        .map(drop)
+        .map_err(|source| WireError::Threads { source })
+}
+
+fn serve_requests(
+    interpreter: &mut dyn Interpreter,
+    shared: &Shared,
+    work: &Receiver<Work>,
+    desk: &mut Desk,
+    stop: &mpsc::Sender<()>,
+) {
+    let mut session = Session::new(shared.info.clone());
+    let mut waiting = VecDeque::new();
+    loop {
+        let next = match waiting.pop_front() {
+            Some(next) => next,
+            None => match work.recv() {
+                Ok(next) => next,
+                Err(_) => return,
+            },
+        };
+        let Work::Request(incoming) = next else { return };
+        if shared.stopping.load(Ordering::Acquire) {
+            return;
+        }
+        let Incoming { message, problem } = *incoming;
+        if let Some(problem) = problem {
+            session.refuse(&message, &problem, desk);
+            continue;
+        }
+        match session.handle(&message, interpreter, desk) {
+            Next::Continue => {}
+            Next::AbortQueued => {
+                waiting.extend(work.try_iter());
+                waiting.retain(|work| match work {
+                    Work::Request(incoming) if is_execute(&incoming.message) => {
+                        session.abort(&incoming.message, desk);
+                        false
+                    }
+                    _ => true,
+                });
+            }
+            Next::Shutdown => {
+                let _ = stop.blocking_send(());
+            }
+        }
+    }
+}
+
+fn is_execute(message: &JupyterMessage) -> bool {
+    matches!(message.content, JupyterMessageContent::ExecuteRequest(_))
+}
+
+/// The worker's way to the sockets.
+struct Desk {
+    queue: mpsc::Sender<Outgoing>,
+    answers: Receiver<String>,
+}
+
+impl Desk {
+    fn put(&self, message: Outgoing) {
+        // The queue closes only when the process ends.
+        let _ = self.queue.blocking_send(message);
+    }
+}
+
+impl Frontend for Desk {
+    fn publish(&mut self, message: JupyterMessage) {
+        self.put(Outgoing::Broadcast(message));
+    }
+
+    fn reply(&mut self, message: JupyterMessage) {
+        self.put(Outgoing::Shell(message));
+    }
+
+    fn ask(&mut self, request: JupyterMessage) -> String {
+        // Answers to questions that no longer wait.
+        self.answers.try_iter().for_each(drop);
+        self.put(Outgoing::Stdin(request));
+        self.answers.recv().unwrap_or_default()
+    }
+}
+
+/// Stands in for an interpreter that did not start, and says so at each cell.
+struct Unavailable {
+    report: Vec<String>,
+}
+
+impl Unavailable {
+    fn new(error: &BoxError) -> Self {
+        let mut report = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(error) = source {
+            report.push(format!("  because: {error}"));
+            source = error.source();
+        }
+        Unavailable { report }
+    }
+}
+
+impl Interpreter for Unavailable {
+    fn execute(&mut self, _code: &str, _io: &mut dyn CellIo) -> Execution {
+        let error = CellError {
+            name: "KernelStartError".into(),
+            value: format!("the kernel did not start: {}", self.report[0]),
+            traceback: self.report.clone(),
+        };
+        Execution { result: None, error: Some(error) }
+    }
+
+    fn complete(&mut self, _code: &str, cursor: usize) -> Completions {
+        Completions { start: cursor, end: cursor, matches: Vec::new() }
+    }
+
+    fn inspect(&mut self, _code: &str, _cursor: usize) -> Option<MimeBundle> {
+        None
+    }
+
+    fn is_complete(&self, _code: &str) -> Completeness {
+        Completeness::Complete
+    }
+
+    fn interrupter(&self) -> Box<dyn Interrupter> {
+        Box::new(NothingRuns)
+    }
+}
+
+struct NothingRuns;
+
+impl Interrupter for NothingRuns {
+    fn interrupt(&self) {}
+}
