@@ -1,0 +1,193 @@
+//! Builders: layers in the order in which an image meets them.
+
+use super::plan::{NetworkError, Written, plan};
+use super::{Network, Size};
+use crate::layer::Conv2dConfig;
+use crate::random::seed;
+
+/// Starts a convolutional network.
+#[derive(Debug)]
+pub struct Cnn;
+
+/// Starts a multilayer perceptron: fully connected layers only.
+#[derive(Debug)]
+pub struct Mlp;
+
+impl Cnn {
+    /// For images of `[channels, height, width]`.
+    pub fn on(input: [usize; 3]) -> Builder {
+        Builder::new("CNN", input)
+    }
+}
+
+impl Mlp {
+    /// For images of `[channels, height, width]`, which are flattened at once.
+    pub fn on(input: [usize; 3]) -> Builder {
+        Builder::new("MLP", input).flatten()
+    }
+}
+
+/// A network in the making. Mistakes are reported when it is built, by [`Builder::classes`].
+#[derive(Clone, Debug)]
+#[must_use = "end with .classes(n) to get the network"]
+pub struct Builder {
+    name: String,
+    input: [usize; 3],
+    written: Vec<Written>,
+    seed: Option<u64>,
+}
+
+impl Builder {
+    fn new(name: &str, input: [usize; 3]) -> Self {
+        Builder { name: name.into(), input, written: Vec::new(), seed: None }
+    }
+
+    /// The name for captions and legends.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The seed of the first weights; without it [`seed()`](crate::random::seed()).
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// A convolution with `kernels` square kernels of `side` by `side` pixels: one map each.
+    pub fn conv(self, kernels: usize, side: usize) -> Self {
+        self.with(Written::Conv(Conv2dConfig::new(0, kernels, side)))
+    }
+
+    /// Zeros around the image for the convolution just written.
+    pub fn padding(self, pixels: usize) -> Self {
+        self.modify("padding", pixels, |config| config.padding = pixels)
+    }
+
+    /// Step between outputs for the convolution just written.
+    pub fn stride(self, pixels: usize) -> Self {
+        self.modify("stride", pixels, |config| config.stride = pixels)
+    }
+
+    /// Distance between taps for the convolution just written.
+    pub fn dilation(self, pixels: usize) -> Self {
+        self.modify("dilation", pixels, |config| config.dilation = pixels)
+    }
+
+    /// Groups of channels for the convolution just written.
+    pub fn groups(self, groups: usize) -> Self {
+        self.modify("groups", groups, |config| config.groups = groups)
+    }
+
+    /// `max(x, 0)`.
+    pub fn relu(self) -> Self {
+        self.with(Written::Relu)
+    }
+
+    /// The greatest value of each window of `side` by `side` pixels, windows side by side.
+    pub fn max_pool(self, side: usize) -> Self {
+        self.with(Written::MaxPool { side, stride: side })
+    }
+
+    /// Maps to one long vector.
+    pub fn flatten(self) -> Self {
+        self.with(Written::Flatten)
+    }
+
+    /// A fully connected layer. Maps are flattened before it.
+    pub fn linear(self, outputs: usize) -> Self {
+        self.with(Written::Linear { outputs })
+    }
+
+    /// A fully connected layer and a ReLU.
+    pub fn hidden(self, outputs: usize) -> Self {
+        self.linear(outputs).relu()
+    }
+
+    /// Ends the network with one score for each class.
+    ///
+    /// # Errors
+    /// [`NetworkError::Fit`] names the first layer that does not fit, what it expected, what it got
+    /// and what to change.
+    ///
+    /// ```
+    /// use momentum_vision::network::Cnn;
+    /// let error = Cnn::on([1, 4, 4]).conv(8, 3).conv(8, 3).classes(10).unwrap_err();
+    /// assert!(error.to_string().starts_with("layer 2, conv(8, 3), does not fit"));
+    /// ```
+    pub fn classes(self, n: usize) -> Result<Network, NetworkError> {
+        let last = self.linear(n);
+        let plan = plan(last.input, &last.written)?;
+        debug_assert!(matches!(plan.last().map(|p| p.size), Some(Size::Vector(_))));
+        Ok(Network::new(last.name, last.input, plan, last.seed.unwrap_or_else(seed))?)
+    }
+
+    fn with(mut self, layer: Written) -> Self {
+        self.written.push(layer);
+        self
+    }
+
+    fn modify(
+        mut self,
+        modifier: &'static str,
+        value: usize,
+        f: impl FnOnce(&mut Conv2dConfig),
+    ) -> Self {
+        match self.written.last_mut() {
+            Some(Written::Conv(config)) => f(config),
+            _ => self.written.push(Written::Stray { modifier, value }),
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(builder: Builder) -> String {
+        builder.classes(10).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_kernel_larger_than_its_map() {
+        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).conv(8, 5).max_pool(8).relu().conv(8, 5)), @"");
+    }
+
+    #[test]
+    fn too_much_pooling() {
+        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).max_pool(4).max_pool(4)), @"");
+    }
+
+    #[test]
+    fn a_convolution_behind_the_vector() {
+        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).linear(128).relu().conv(32, 3)), @"");
+    }
+
+    #[test]
+    fn a_modifier_on_its_own() {
+        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).conv(32, 3).relu().padding(1)), @"");
+    }
+
+    #[test]
+    fn flat_twice() {
+        insta::assert_snapshot!(fails(Mlp::on([1, 28, 28]).flatten()), @"");
+    }
+
+    #[test]
+    fn groups_that_do_not_divide() {
+        insta::assert_snapshot!(fails(Cnn::on([3, 28, 28]).conv(32, 3).groups(2)), @"");
+    }
+
+    #[test]
+    fn an_empty_image() {
+        insta::assert_snapshot!(fails(Cnn::on([0, 28, 28])), @"");
+    }
+
+    #[test]
+    fn the_seed_decides_the_weights() {
+        let build = |seed| Mlp::on([1, 2, 2]).seed(seed).classes(2).unwrap().parameters();
+        assert_eq!(build(1), build(1));
+        assert_ne!(build(1), build(2));
+    }
+}

@@ -1,0 +1,78 @@
+//! Max pooling on slices.
+
+use rayon::prelude::*;
+
+/// A max pooling of maps of one size: windows of `side` by `side` pixels, `stride` pixels apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MaxPooling {
+    side: usize,
+    stride: usize,
+    height: usize,
+    width: usize,
+    output_height: usize,
+    output_width: usize,
+}
+
+impl MaxPooling {
+    /// `None` when a window does not fit, or side or stride are 0.
+    pub(crate) fn new(side: usize, stride: usize, height: usize, width: usize) -> Option<Self> {
+        if side == 0 || stride == 0 {
+            return None;
+        }
+        let output_height = height.checked_sub(side)? / stride + 1;
+        let output_width = width.checked_sub(side)? / stride + 1;
+        Some(MaxPooling { side, stride, height, width, output_height, output_width })
+    }
+
+    pub(crate) fn output_size(&self) -> (usize, usize) {
+        (self.output_height, self.output_width)
+    }
+
+    /// The greatest value of each window, and its place in its map. Of equal values the first one
+    /// in reading order wins; NaN wins over all, so that it is not hidden.
+    pub(crate) fn forward(&self, x: &[f32]) -> (Vec<f32>, Vec<u32>) {
+        let (input_len, output_len) =
+            (self.height * self.width, self.output_height * self.output_width);
+        let n_maps = x.len() / input_len;
+        let mut y = vec![0.0; n_maps * output_len];
+        let mut places = vec![0u32; n_maps * output_len];
+        y.par_chunks_mut(output_len)
+            .zip(places.par_chunks_mut(output_len))
+            .zip(x.par_chunks(input_len))
+            .with_min_len(16)
+            .for_each(|((y, places), x)| self.pool(x, y, places));
+        (y, places)
+    }
+
+    fn pool(&self, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+        let rows = y.chunks_exact_mut(self.output_width);
+        for (oy, (y, places)) in rows.zip(places.chunks_exact_mut(self.output_width)).enumerate() {
+            for (ox, (y, place)) in y.iter_mut().zip(places).enumerate() {
+                let corner = oy * self.stride * self.width + ox * self.stride;
+                let (mut best, mut at) = (x[corner], corner);
+                for ky in 0..self.side {
+                    let row = corner + ky * self.width;
+                    for (kx, &value) in x[row..row + self.side].iter().enumerate() {
+                        let better = (value > best) | value.is_nan();
+                        best = if better { value } else { best };
+                        at = if better { row + kx } else { at };
+                    }
+                }
+                (*y, *place) = (best, at as u32);
+            }
+        }
+    }
+
+    /// Adds each output's gradient to the pixel that was the greatest of its window.
+    pub(crate) fn backward(&self, places: &[u32], dy: &[f32], dx: &mut [f32]) {
+        let output_len = self.output_height * self.output_width;
+        dx.par_chunks_mut(self.height * self.width)
+            .zip(dy.par_chunks(output_len).zip(places.par_chunks(output_len)))
+            .with_min_len(16)
+            .for_each(|(dx, (dy, places))| {
+                for (&place, dy) in places.iter().zip(dy) {
+                    dx[place as usize] += dy;
+                }
+            });
+    }
+}
