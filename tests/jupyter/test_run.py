@@ -1,0 +1,69 @@
+"""`momentum run` on small notebooks: what it writes, and what it says when a cell fails."""
+
+import nbformat
+
+from outputs import merged
+
+
+def test_outputs_are_written_in_place(run_notebook, write):
+    path = write('println!("hello");\n6 * 7')
+    done = run_notebook(path)
+    assert done.returncode == 0, done.stderr
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    (cell,) = notebook.cells
+    assert cell.execution_count == 1
+    assert merged(cell.outputs) == [
+        {"kind": "stream", "name": "stdout", "text": "hello\n"},
+        {"kind": "execute_result", "data": {"text/plain": "42"}, "metadata": {}},
+    ]
+    assert len(cell.metadata["momentum"]["chain"]) == 64
+    assert notebook.metadata["momentum"]["status"] == "ok"
+
+
+def test_two_runs_write_the_same_bytes(run_notebook, write):
+    path = write("let x = 1;", "x + 1")
+    assert run_notebook(path).returncode == 0
+    first = path.read_bytes()
+    assert run_notebook(path).returncode == 0
+    assert path.read_bytes() == first
+
+
+def test_a_failing_cell_stops_the_notebook_and_is_named(run_notebook, write):
+    path = write("let fine = 1;", "let a = fine;\nlet b: String = a;", "fine")
+    done = run_notebook(path)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "test.ipynb" in said and "cell 2" in said and "line 2" in said, said
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata["momentum"]["status"] == "failed"
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, None]
+    assert notebook.cells[1].outputs[-1].output_type == "error"
+
+
+def test_allow_errors_goes_on(run_notebook, write):
+    path = write('panic!("on purpose")', "1 + 1")
+    done = run_notebook("--allow-errors", path)
+    assert done.returncode == 0, done.stderr
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[0].outputs[-1].output_type == "error"
+    assert notebook.cells[1].outputs[-1].data["text/plain"] == "2"
+
+
+def test_a_cell_may_be_tagged_to_raise(run_notebook, write):
+    path = write('panic!("on purpose")', "1 + 1")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].metadata["tags"] = ["raises-exception"]
+    nbformat.write(notebook, path)
+    done = run_notebook(path)
+    assert done.returncode == 0, done.stderr
+    assert nbformat.read(path, as_version=4).cells[1].outputs[-1].data["text/plain"] == "2"
+
+
+def test_what_is_no_notebook_is_left_alone(run_notebook, tmp_path):
+    path = tmp_path / "broken.ipynb"
+    path.write_text('{"cells": [')
+    done = run_notebook(path)
+    assert done.returncode != 0
+    assert "broken.ipynb" in done.stderr, done.stderr
+    assert path.read_text() == '{"cells": ['

@@ -1,0 +1,3 @@
+//! What crosses packages, in Rust: the shape of the repository.
+
+mod tidy;

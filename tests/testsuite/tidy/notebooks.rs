@@ -1,0 +1,121 @@
+//! The lessons' files: what the kernel wrote, what the journal needs.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::{assert_none, files, read, with_extension};
+
+/// Each lesson with its parsed file.
+fn notebooks() -> Vec<(String, Value)> {
+    let files = files();
+    let lessons = with_extension(&files, &["ipynb"]).into_iter();
+    lessons
+        .filter(|path| path.starts_with("notebooks"))
+        .map(|path| {
+            let name = path.display().to_string();
+            let value = serde_json::from_str(&read(path)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            (name, value)
+        })
+        .collect()
+}
+
+fn cells(notebook: &Value) -> &[Value] {
+    notebook["cells"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A cell's source, which nbformat allows as one text or as lines.
+fn source(cell: &Value) -> String {
+    match &cell["source"] {
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+        source => source.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+fn label(source: &str) -> Option<&str> {
+    let options = source.lines().take_while(|line| line.starts_with("//|"));
+    options.filter_map(|line| line.strip_prefix("//| label:")).map(str::trim).next()
+}
+
+#[test]
+fn lessons_say_what_they_are() {
+    let lessons = notebooks();
+    assert!(!lessons.is_empty(), "there are lessons");
+    let mut faults = Vec::new();
+    for (name, notebook) in &lessons {
+        let metadata = &notebook["metadata"];
+        let mut check = |good: bool, what: &str| {
+            if !good {
+                faults.push(format!("{name}: {what}"));
+            }
+        };
+        check(notebook["nbformat"] == 4 && notebook["nbformat_minor"] == 5, "nbformat is not 4.5");
+        check(metadata["kernelspec"]["name"] == "momentum", "kernelspec.name is not momentum");
+        check(metadata["language_info"]["name"] == "rust", "language_info.name is not rust");
+        check(metadata["momentum"]["format"] == 1, "no record of its run: run momentum run on it");
+        check(metadata["momentum"]["status"] == "ok", "its run did not end well");
+    }
+    assert_none(faults, "a lesson is committed executed:");
+}
+
+#[test]
+fn cells_are_named_once_and_executed() {
+    let mut faults = Vec::new();
+    for (name, notebook) in &notebooks() {
+        let mut ids = HashSet::new();
+        let mut labels = HashSet::new();
+        for (n, cell) in cells(notebook).iter().enumerate() {
+            let mut fault = |what: &str| faults.push(format!("{name}: cell {}: {what}", n + 1));
+            match cell["id"].as_str() {
+                Some(id) if ids.insert(id.to_owned()) => {}
+                Some(_) => fault("its id is taken"),
+                None => fault("has no id"),
+            }
+            let source = source(cell);
+            if let Some(label) = label(&source)
+                && !labels.insert(label.to_owned())
+            {
+                fault("its label is taken");
+            }
+            if cell["cell_type"] != "code" || source.trim().is_empty() {
+                continue;
+            }
+            if cell["execution_count"].is_null() {
+                fault("was not executed");
+            }
+            let chain = cell["metadata"]["momentum"]["chain"].as_str().unwrap_or_default();
+            if chain.len() != 64 || !chain.bytes().all(|b| b.is_ascii_hexdigit()) {
+                fault("has no chain of provenance");
+            }
+        }
+    }
+    assert_none(faults, "cells can be linked to, and their outputs are real:");
+}
+
+#[test]
+fn exercises_are_there_and_labelled() {
+    let mut faults = Vec::new();
+    for (name, notebook) in &notebooks() {
+        let cells = cells(notebook);
+        let is_heading = |cell: &Value| {
+            cell["cell_type"] == "markdown"
+                && source(cell).lines().any(|line| line.starts_with("## Exercises"))
+        };
+        let Some(start) = cells.iter().position(is_heading) else {
+            faults.push(format!("{name}: has no section \"## Exercises\""));
+            continue;
+        };
+        let exercises = cells.iter().enumerate().skip(start);
+        let mut n_exercises = 0;
+        for (n, cell) in exercises.filter(|(_, cell)| cell["cell_type"] == "code") {
+            n_exercises += 1;
+            if label(&source(cell)).is_none() {
+                faults.push(format!("{name}: cell {}: an exercise without a label", n + 1));
+            }
+        }
+        if n_exercises == 0 {
+            faults.push(format!("{name}: no code cell under \"## Exercises\""));
+        }
+    }
+    assert_none(faults, "each lesson ends in exercises that can be linked to:");
+}
