@@ -1,0 +1,149 @@
+//! HTML from outputs and from markdown, without anything that acts or that fetches.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use ammonia::{Builder, UrlRelative};
+
+/// Sanitises `html`: no scripts, no handlers, no frames or forms, no requests. Tables, text marks
+/// and harmless styling stay.
+pub(crate) fn clean_html(html: &str) -> String {
+    static BUILDER: LazyLock<Builder<'static>> = LazyLock::new(builder);
+    BUILDER.clean(html).to_string()
+}
+
+fn builder() -> Builder<'static> {
+    let mut builder = Builder::default();
+    builder
+        .add_tags(["section", "input", "figure", "figcaption", "mark", "progress", "meter"])
+        .add_generic_attributes(["class", "id", "style", "role", "aria-label", "aria-hidden"])
+        .add_tag_attributes("input", ["type", "disabled", "checked"])
+        .add_tag_attributes("img", ["width", "height", "alt"])
+        .add_tag_attributes("progress", ["value", "max"])
+        .add_tag_attributes("meter", ["value", "min", "max", "low", "high", "optimum"])
+        .add_tag_attributes("th", ["scope"])
+        .set_tag_attribute_value("input", "disabled", "")
+        .filter_style_properties(
+            [
+                "background-color",
+                "border",
+                "border-bottom",
+                "border-collapse",
+                "border-left",
+                "border-right",
+                "border-top",
+                "color",
+                "font-style",
+                "font-weight",
+                "height",
+                "max-width",
+                "padding",
+                "text-align",
+                "vertical-align",
+                "white-space",
+                "width",
+            ]
+            .into(),
+        )
+        .add_url_schemes(["data"])
+        .url_relative(UrlRelative::PassThrough)
+        .link_rel(Some("noopener noreferrer"))
+        .attribute_filter(filter);
+    builder
+}
+
+/// Decides on single attributes: which addresses may be fetched, which may be followed.
+fn filter<'u>(element: &str, attribute: &str, value: &'u str) -> Option<Cow<'u, str>> {
+    let keep = match (element, attribute) {
+        ("input", "type") => value == "checkbox",
+        // Shown at once, so it may fetch nothing from elsewhere.
+        (_, "src") => is_picture_data(value) || is_relative(value),
+        (_, "href" | "cite") => is_safe_link(value),
+        (_, "style") => {
+            let value = value.to_ascii_lowercase();
+            !["url(", "image(", "image-set(", "expression(", "\\"].iter().any(|s| value.contains(s))
+        }
+        _ => true,
+    };
+    keep.then_some(Cow::Borrowed(value))
+}
+
+/// Whether following the link runs nothing: a web or mail address, or a place in this site.
+pub(crate) fn is_safe_link(url: &str) -> bool {
+    match scheme(url) {
+        None => true,
+        Some(scheme) => {
+            ["http", "https", "mailto", "tel", "doi"].contains(&scheme.to_ascii_lowercase().as_str())
+        }
+    }
+}
+
+/// Whether the address is relative to the page, hence inside the site.
+pub(crate) fn is_relative(url: &str) -> bool {
+    let url = url.trim_start_matches(|c: char| c.is_control() || c.is_whitespace());
+    scheme(url).is_none() && !url.starts_with(['/', '\\'])
+}
+
+/// Whether the address is a picture written out in base64.
+pub(crate) fn is_picture_data(url: &str) -> bool {
+    ["image/png", "image/jpeg", "image/gif", "image/webp"].iter().any(|mime| {
+        url.trim_start()
+            .strip_prefix("data:")
+            .and_then(|rest| rest.strip_prefix(mime))
+            .is_some_and(|rest| rest.starts_with(";base64,"))
+    })
+}
+
+/// The scheme of an address as a browser sees it, which drops control characters and blanks.
+pub(crate) fn scheme(url: &str) -> Option<String> {
+    let end = url.find(['/', '?', '#']).unwrap_or(url.len());
+    let head: String =
+        url[..end].chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
+    head.find(':').map(|at| head[..at].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(html: &str, expected: &str) {
+        assert_eq!(clean_html(html), expected, "{html}");
+    }
+
+    #[test]
+    fn nothing_acts() {
+        check("<p onclick=\"x()\">a</p><script>alert(1)</script>", "<p>a</p>");
+        check("<a href=\"javascript:x()\">a</a>", "<a rel=\"noopener noreferrer\">a</a>");
+        check("<a href=\" java\nscript:x()\">a</a>", "<a rel=\"noopener noreferrer\">a</a>");
+        check("<iframe src=\"x\"></iframe><object data=\"x\"></object><embed src=x>", "");
+        check("<svg><script>x</script></svg><math><mi//xlink:href=\"data:x\">", "");
+        check("<form action=\"x\"><input type=\"password\"></form>", "<input disabled=\"\">");
+        check("<style>@import 'x'</style><link rel=stylesheet href=x><meta http-equiv=refresh>", "");
+    }
+
+    #[test]
+    fn nothing_fetches() {
+        check("<img src=\"https://example.org/pixel.png\" alt=\"a\">", "<img alt=\"a\">");
+        check("<img src=\"//example.org/pixel.png\">", "<img>");
+        check("<img src=\"data:image/svg+xml;base64,AA\">", "<img>");
+        check("<img src=\"data:image/png;base64,AA\">", "<img src=\"data:image/png;base64,AA\">");
+        check("<td style=\"background-color: url(//x)\">", "");
+        check("<p style=\"color: red; background: url(//x)\">a</p>", "<p>a</p>");
+    }
+
+    #[test]
+    fn tables_and_their_looks_stay() {
+        let table = "<table class=\"t\"><tbody><tr><td style=\"text-align:right\" colspan=\"2\">1</td></tr></tbody></table>";
+        check(table, table);
+    }
+
+    #[test]
+    fn links_are_judged_as_a_browser_reads_them() {
+        for good in ["https://a.b", "mailto:a@b", "x.html#y", "#y", "../a", "a?b=c:d", "MAILTO:a"] {
+            assert!(is_safe_link(good), "{good}");
+        }
+        for bad in ["javascript:x", "JaVa\tScRiPt:x", " vbscript:x", "data:text/html,x", "file:///x"] {
+            assert!(!is_safe_link(bad), "{bad}");
+        }
+    }
+}

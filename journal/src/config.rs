@@ -1,0 +1,148 @@
+//! The series' one configuration file, `momentum.yaml`.
+
+use std::sync::Arc;
+
+use crate::front_matter::Fields;
+use crate::problem::{JournalError, Problem, Problems};
+use crate::root::{Root, RootError, resolve};
+
+/// The places where the configuration is looked for, in this order.
+const PLACES: [&str; 2] = ["momentum.yaml", "journal/momentum.yaml"];
+
+/// What `momentum.yaml` says. All folders are relative to the series' root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SeriesConfig {
+    /// The file it was read from, relative to the root.
+    pub file: String,
+    /// The series' title.
+    pub title: String,
+    /// Who writes it.
+    pub author: String,
+    /// One or two sentences for the top of the index.
+    pub description: String,
+    /// The language of the pages, such as `en`.
+    pub language: String,
+    /// Where the site will be published, such as `https://example.org`; only the feed needs it.
+    pub base_url: String,
+    /// The folder below [`SeriesConfig::base_url`], such as `/log`; empty or starting with `/`.
+    pub base_path: String,
+    /// The folder of the entries.
+    pub entries: String,
+    /// The folder of the notebooks.
+    pub notebooks: String,
+    /// The folder that the site is written to.
+    pub out: String,
+}
+
+impl SeriesConfig {
+    /// Reads the configuration of the series at `root`.
+    pub(crate) fn read(root: &Root) -> Result<Self, JournalError> {
+        for file in PLACES {
+            let bytes = match root.read(file, crate::front_matter::MAX_YAML as u64) {
+                Ok(bytes) => bytes,
+                Err(RootError::Missing(_)) => continue,
+                Err(error) => return Err(Problem::of_file(file, error.to_string()).into()),
+            };
+            let Ok(text) = String::from_utf8(bytes) else {
+                return Err(Problem::of_file(file, "the file is not UTF-8 text").into());
+            };
+            return Self::parse(file, &text.into())
+                .map_err(|problems| JournalError::Problems(Problems(problems)));
+        }
+        Err(JournalError::NoConfig { root: root.path().to_owned() })
+    }
+
+    fn parse(file: &str, text: &Arc<str>) -> Result<Self, Vec<Problem>> {
+        let mut fields = Fields::parse(file, text, 0..text.len()).map_err(|one| vec![one])?;
+        let in_journal = file.starts_with("journal/");
+        let title = fields.text("title").filter(|title| !title.is_empty());
+        if title.is_none() {
+            fields.missing("title", "My study log");
+        }
+        let author = fields.text("author").unwrap_or_default();
+        let description = fields.text("description").unwrap_or_default();
+        let language = fields.text("language").unwrap_or_else(|| "en".to_owned());
+        if !language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') || language.is_empty() {
+            fields.refuse("language", "`language` should be a language tag such as `en` or `pt-BR`");
+        }
+        let base_url = fields.text("base_url").unwrap_or_default();
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        if !base_url.is_empty()
+            && !["https://", "http://"].iter().any(|scheme| base_url.starts_with(scheme))
+        {
+            fields.refuse("base_url", "`base_url` should start with `https://` or `http://`");
+        }
+        let base_path = fields.text("base_path").unwrap_or_default();
+        let base_path = base_path.trim_end_matches('/').to_owned();
+        if !base_path.is_empty() && !base_path.starts_with('/') {
+            fields.refuse("base_path", "`base_path` should start with `/`");
+        }
+        let mut folder = |key: &'static str, default: &str| {
+            let given = fields.text(key).unwrap_or_else(|| default.to_owned());
+            resolve("", &given).unwrap_or_else(|| {
+                fields.refuse(key, format!("`{key}` leads out of the series: `{given}`"));
+                String::new()
+            })
+        };
+        let entries = folder("entries", if in_journal { "journal/entries" } else { "entries" });
+        let notebooks = folder("notebooks", "notebooks");
+        let out = folder("out", "_site");
+        let problems = fields.finish();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            title: title.unwrap_or_default(),
+            author,
+            description,
+            language,
+            base_url,
+            base_path,
+            entries,
+            notebooks,
+            out,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(text: &str) -> String {
+        Problems(SeriesConfig::parse("momentum.yaml", &text.into()).unwrap_err()).to_string()
+    }
+
+    #[test]
+    fn a_title_is_enough() {
+        let config = SeriesConfig::parse("journal/momentum.yaml", &"title: Log".into()).unwrap();
+        assert_eq!(
+            (config.entries.as_str(), config.notebooks.as_str(), config.out.as_str()),
+            ("journal/entries", "notebooks", "_site")
+        );
+        let config = SeriesConfig::parse("momentum.yaml", &"title: Log\nout: ./a/../b".into());
+        assert_eq!(config.unwrap().out, "b");
+    }
+
+    #[test]
+    fn every_mistake_is_named_at_once() {
+        insta::assert_snapshot!(errors(
+            "auther: A\nlanguage: [en]\nbase_url: example.org\nout: ../../etc\n"
+        ), @r"
+        momentum.yaml:1:1: `title` is missing
+          help: add a line such as `title: My study log`
+        momentum.yaml:1:1: there is no key `auther`
+          help: did you mean `author`?
+        momentum.yaml:2:11: `language` should be a text, but it is a list
+        momentum.yaml:3:11: `base_url` should start with `https://` or `http://`
+        momentum.yaml:4:6: `out` leads out of the series: `../../etc`
+        ");
+    }
+
+    #[test]
+    fn broken_yaml_is_placed() {
+        insta::assert_snapshot!(errors("title: Log\nout: [a\nauthor: b\n"), @"");
+    }
+}

@@ -1,0 +1,118 @@
+//! What the target of a link or an image means.
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use crate::clean::html::scheme;
+use crate::root::resolve;
+
+/// The target of a link, seen from the file it stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A notebook of the series, and a cell of it.
+    Notebook { file: String, label: Option<String> },
+    /// Another file of the series.
+    File { file: String, fragment: Option<String> },
+    /// A place on the same page.
+    Here,
+    /// An address with a scheme, or one that starts with `/`.
+    Elsewhere,
+    /// A path that leads out of the series.
+    Outside,
+    /// A notebook with something after `?`.
+    Options { options: String },
+}
+
+impl Target {
+    /// Reads `target` as written in a file of `folder`.
+    pub(crate) fn parse(folder: &str, target: &str) -> Self {
+        let target = target.trim();
+        if target.is_empty() || target.starts_with('#') {
+            return Self::Here;
+        }
+        if scheme(target).is_some() || target.starts_with("//") {
+            return Self::Elsewhere;
+        }
+        let (path, fragment) = match target.split_once('#') {
+            Some((path, fragment)) => (path, Some(decode(fragment))),
+            None => (target, None),
+        };
+        let (path, options) = match path.split_once('?') {
+            Some((path, options)) => (path, Some(options)),
+            None => (path, None),
+        };
+        let path = decode(path);
+        if path.starts_with('/') {
+            return Self::Elsewhere;
+        }
+        let Some(file) = resolve(folder, &path) else { return Self::Outside };
+        let fragment = fragment.filter(|fragment| !fragment.is_empty());
+        if file.ends_with(".ipynb") {
+            match options {
+                Some(options) => Self::Options { options: options.to_owned() },
+                None => Self::Notebook { file, label: fragment },
+            }
+        } else {
+            Self::File { file, fragment }
+        }
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// What cannot stand in an address as it is.
+const RESERVED: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+
+/// An address relative to a page: `up` leads to the site's root.
+pub(crate) fn href(up: &str, path: &str, fragment: Option<&str>) -> String {
+    let mut href = format!("{up}{}", utf8_percent_encode(path, RESERVED));
+    if let Some(fragment) = fragment {
+        href.push('#');
+        href.extend(utf8_percent_encode(fragment, RESERVED));
+    }
+    href
+}
+
+/// The way from a page of the site to its root.
+pub(crate) fn up_from(page: &str) -> String {
+    "../".repeat(page.matches('/').count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_told_apart() {
+        let check = |target: &str, expected: Target| {
+            assert_eq!(Target::parse("journal/entries", target), expected, "{target}");
+        };
+        let notebook = |label: Option<&str>| Target::Notebook {
+            file: "notebooks/a b.ipynb".into(),
+            label: label.map(str::to_owned),
+        };
+        check("../../notebooks/a%20b.ipynb#x%20y", notebook(Some("x y")));
+        check("../../notebooks/a b.ipynb", notebook(None));
+        check("../../notebooks/a b.ipynb#", notebook(None));
+        check("../../notebooks/a.ipynb?mime=x#y", Target::Options { options: "mime=x".into() });
+        check("../../../x.ipynb#y", Target::Outside);
+        check("%2e%2e/%2e%2e/%2e%2e/x.ipynb", Target::Outside);
+        check("day-01.md#top", Target::File {
+            file: "journal/entries/day-01.md".into(),
+            fragment: Some("top".into()),
+        });
+        check("#here", Target::Here);
+        check("https://example.org/a.ipynb#b", Target::Elsewhere);
+        check("/etc/passwd", Target::Elsewhere);
+        check("%2Fetc/passwd", Target::Elsewhere);
+        check("//example.org/a.ipynb", Target::Elsewhere);
+    }
+
+    #[test]
+    fn addresses_are_relative_and_encoded() {
+        assert_eq!(up_from("notebooks/day/a.html"), "../../");
+        assert_eq!(href("../", "a b.html", Some("x#y")), "../a%20b.html#x%23y");
+    }
+}

@@ -1,0 +1,268 @@
+//! A notebook as its file has it: cells, outputs, the record of the run that made them.
+
+pub(crate) mod chain;
+pub(crate) mod read;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A notebook of any kernel, nbformat 3 to 4.5.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Notebook {
+    /// The file, relative to the series' root.
+    pub file: String,
+    /// The language of its code cells, such as `rust`.
+    pub language: String,
+    /// The cells, in order.
+    pub cells: Vec<Cell>,
+    /// The record of the run, where a kernel left one.
+    pub run: Option<RunRecord>,
+    /// The times of that run, where they are at hand.
+    pub timing: Option<Timing>,
+}
+
+/// What `metadata.momentum` of a notebook says about the run that made its outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct RunRecord {
+    /// `ok` or `failed`.
+    pub status: String,
+    /// The kernel and its version.
+    pub kernel: String,
+    /// The compiler and its version.
+    pub compiler: String,
+    /// The version of the helpers in scope.
+    pub helpers: String,
+    /// The seed given to what is random.
+    pub seed: Option<u64>,
+}
+
+/// The times of a run, from `.momentum/<notebook stem>.json` beside the notebook.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Timing {
+    /// The last chain of the run; times of another run than the recorded one are not used.
+    pub chain: String,
+    /// The whole run, in milliseconds.
+    pub duration_ms: u64,
+    /// Each cell, in milliseconds, by its id.
+    pub cells: BTreeMap<String, u64>,
+}
+
+/// A cell.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Cell {
+    /// Its place, counted from 1.
+    pub number: usize,
+    /// The id that nbformat 4.5 gives it.
+    pub id: Option<String>,
+    /// What kind of cell it is.
+    pub kind: CellKind,
+    /// Its text, label line included.
+    pub source: String,
+    /// The `//| label: name` line on top of it.
+    pub label: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// How many executions the kernel had done, this one included.
+    pub execution_count: Option<u64>,
+    /// What it showed.
+    pub outputs: Vec<Output>,
+    /// The chain that the kernel recorded when it ran the cell.
+    pub recorded_chain: Option<String>,
+    /// The chain of the file as it is; empty for cells without code.
+    pub chain: String,
+    /// Whether its outputs still hold.
+    pub state: CellState,
+    /// Pictures pasted into a markdown cell, by name.
+    pub attachments: BTreeMap<String, MimeBundle>,
+}
+
+/// The kind of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CellKind {
+    /// Text.
+    Markdown,
+    /// Code, with outputs.
+    Code,
+    /// Neither: shown as it is.
+    Raw,
+}
+
+/// Whether the outputs of a cell still hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CellState {
+    /// The recorded chain is that of the code as it is.
+    Fresh,
+    /// The code of this cell, or of one before it, has changed since.
+    Stale,
+    /// No run of this cell is on record.
+    NeverRun,
+    /// The cell ended with an error that it was not tagged to raise.
+    Failed,
+    /// It was run by a kernel that keeps no record, so nothing can be said.
+    Unrecorded,
+}
+
+/// One output of a cell.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Output {
+    /// What it printed.
+    Stream {
+        /// `stdout` or `stderr`.
+        name: String,
+        /// The text, ANSI escapes included.
+        text: String,
+    },
+    /// What it displayed, or its result.
+    Display {
+        /// The same thing in several forms.
+        data: MimeBundle,
+        /// What is said about it, such as `alt`.
+        metadata: Value,
+    },
+    /// The error it ended with.
+    Error {
+        /// The error's name.
+        name: String,
+        /// Its message.
+        value: String,
+        /// Lines, ANSI escapes included.
+        traceback: Vec<String>,
+    },
+}
+
+/// One thing in several forms, by MIME type.
+pub type MimeBundle = BTreeMap<String, String>;
+
+/// Tags that steer tools; they name no cell.
+const DIRECTIVES: [&str; 7] = [
+    "raises-exception",
+    "skip-execution",
+    "parameters",
+    "injected-parameters",
+    "hide-input",
+    "hide-output",
+    "hide-cell",
+];
+
+impl Notebook {
+    /// The cell that `label` names: by its label line, else by a tag, else by its id.
+    ///
+    /// # Errors
+    /// The numbers of the cells that share the label; none where no cell has it.
+    pub fn cell(&self, label: &str) -> Result<&Cell, Vec<usize>> {
+        let by: [&dyn Fn(&Cell) -> bool; 3] = [
+            &|cell| cell.label.as_deref() == Some(label),
+            &|cell| cell.naming_tags().any(|tag| tag == label),
+            &|cell| cell.id.as_deref() == Some(label),
+        ];
+        for rule in by {
+            let found: Vec<&Cell> = self.cells.iter().filter(|cell| rule(cell)).collect();
+            match found[..] {
+                [] => {}
+                [one] => return Ok(one),
+                _ => return Err(found.iter().map(|cell| cell.number).collect()),
+            }
+        }
+        Err(Vec::new())
+    }
+
+    /// The labels by which code cells can be named, in order: what to choose from.
+    pub fn labels(&self) -> impl Iterator<Item = &str> + Clone {
+        self.cells.iter().filter(|cell| cell.kind == CellKind::Code).filter_map(Cell::own_name)
+    }
+
+    /// The first heading of the first text cell, else the file's name.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let first = self.cells.iter().find(|cell| cell.kind == CellKind::Markdown);
+        first
+            .and_then(|cell| cell.source.trim_start().strip_prefix("# "))
+            .and_then(|text| text.lines().next())
+            .map(|line| line.trim().trim_end_matches('#').replace(['`', '*'], "").trim().to_owned())
+            .filter(|title| !title.is_empty())
+            .unwrap_or_else(|| crate::root::stem_of(&self.file).to_owned())
+    }
+
+    /// How long the cell took in the recorded run, in milliseconds.
+    #[must_use]
+    pub fn cell_duration_ms(&self, cell: &Cell) -> Option<u64> {
+        let timing = self.timing.as_ref()?;
+        timing.cells.get(cell.id.as_deref()?).copied()
+    }
+}
+
+impl Cell {
+    /// The anchor of the cell on the notebook's page, and the name to link to it by.
+    #[must_use]
+    pub fn anchor(&self) -> String {
+        self.own_name().map_or_else(|| format!("cell-{}", self.number), str::to_owned)
+    }
+
+    /// The source without the option lines on top.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        let mut rest = self.source.as_str();
+        while let Some(line) = rest.split_inclusive('\n').next() {
+            if option_line(line).is_none() {
+                break;
+            }
+            rest = &rest[line.len()..];
+        }
+        rest.trim_start_matches('\n')
+    }
+
+    fn own_name(&self) -> Option<&str> {
+        self.label
+            .as_deref()
+            .or_else(|| self.naming_tags().next())
+            .or(self.id.as_deref())
+            .filter(|name| !name.is_empty())
+    }
+
+    fn naming_tags(&self) -> impl Iterator<Item = &str> {
+        self.tags
+            .iter()
+            .map(String::as_str)
+            .filter(|tag| !DIRECTIVES.contains(tag) && !tag.starts_with("remove"))
+    }
+}
+
+/// What follows `//|` or `#|` on a line.
+fn option_line(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    line.strip_prefix("//|").or_else(|| line.strip_prefix("#|")).map(str::trim)
+}
+
+/// The value of the `label:` line among the option lines on top of a cell.
+pub(crate) fn label_line(source: &str) -> Option<String> {
+    source
+        .lines()
+        .map_while(option_line)
+        .find_map(|option| option.strip_prefix("label:"))
+        .map(|label| label.trim().trim_matches(['"', '\'']).to_owned())
+        .filter(|label| !label.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_stand_on_top() {
+        assert_eq!(label_line("//| label: maps\nx").as_deref(), Some("maps"));
+        assert_eq!(label_line("#| echo: false\n#| label: \"maps\"\nx").as_deref(), Some("maps"));
+        assert_eq!(label_line("let x = 1;\n//| label: late"), None);
+        assert_eq!(label_line("//| label:\n"), None);
+    }
+}

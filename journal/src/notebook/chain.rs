@@ -1,0 +1,83 @@
+//! The chain: a hash of a code cell and of all code before it.
+//!
+//! `chain(0)` is the SHA-256 of the text `momentum-chain-1`; `chain(n)` is the SHA-256 of the hex
+//! digits of `chain(n-1)`, a newline, and the source of the n-th code cell. The kernel records it
+//! when it runs a cell. Computed again from the file, it tells whether the outputs still hold.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::{Cell, CellKind, CellState, Output};
+
+/// The text whose hash starts every chain.
+pub const CHAIN_SEED: &str = "momentum-chain-1";
+
+/// `chain(0)`, 64 lower-case hex digits.
+#[must_use]
+pub fn chain_start() -> String {
+    hex(&Sha256::digest(CHAIN_SEED))
+}
+
+/// The chain after a code cell with that source.
+///
+/// ```
+/// use momentum_journal::{chain_next, chain_start};
+/// let first = chain_next(&chain_start(), "let x = 1;");
+/// assert_eq!(first.len(), 64);
+/// assert_ne!(first, chain_next(&chain_start(), "let x = 2;"));
+/// ```
+#[must_use]
+pub fn chain_next(previous: &str, source: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(previous);
+    hash.update("\n");
+    hash.update(source);
+    hex(&hash.finalize())
+}
+
+/// Writes the chain and the state of each cell. `recorded` tells whether the notebook carries the
+/// record of a run at all.
+pub(crate) fn judge(cells: &mut [Cell], recorded: bool) {
+    let mut chain = chain_start();
+    for cell in cells.iter_mut().filter(|cell| cell.kind == CellKind::Code) {
+        chain = chain_next(&chain, &cell.source);
+        cell.state = match &cell.recorded_chain {
+            Some(old) if *old != chain => CellState::Stale,
+            Some(_) if failed(cell) => CellState::Failed,
+            Some(_) => CellState::Fresh,
+            None if recorded || (cell.outputs.is_empty() && cell.execution_count.is_none()) => {
+                CellState::NeverRun
+            }
+            None if failed(cell) => CellState::Failed,
+            None => CellState::Unrecorded,
+        };
+        cell.chain.clone_from(&chain);
+    }
+}
+
+fn failed(cell: &Cell) -> bool {
+    cell.outputs.iter().any(|output| matches!(output, Output::Error { .. }))
+        && !cell.tags.iter().any(|tag| tag == "raises-exception")
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vector that the kernel pins too.
+    #[test]
+    fn the_chain_of_two_cells() {
+        let start = chain_start();
+        let one = chain_next(&start, "let x = 1;");
+        let two = chain_next(&one, "x + 1");
+        insta::assert_snapshot!(format!("{start}\n{one}\n{two}"), @"");
+    }
+}

@@ -1,0 +1,52 @@
+//! The index of the series, and the page of each tag.
+
+use askama::Template;
+use sha2::{Digest, Sha256};
+
+use super::{EntryRow, Frame, NotebookLink, TagLink};
+use crate::notebook::chain::hex;
+
+#[derive(Template)]
+#[template(path = "index.html")]
+pub(crate) struct IndexPage<'a> {
+    pub(crate) site: Frame<'a>,
+    pub(crate) rows: Vec<EntryRow>,
+    pub(crate) notebooks: Vec<NotebookLink>,
+    pub(crate) tags: Vec<TagLink>,
+    pub(crate) n_outputs: usize,
+    pub(crate) n_unproven: usize,
+}
+
+#[derive(Template)]
+#[template(path = "tag.html")]
+pub(crate) struct TagPage<'a> {
+    pub(crate) site: Frame<'a>,
+    pub(crate) name: &'a str,
+    pub(crate) rows: Vec<EntryRow>,
+}
+
+/// The page of a tag. What cannot stand in a file name is told apart by a hash.
+pub(crate) fn tag_page(tag: &str) -> String {
+    let plain: String =
+        tag.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    if plain == tag && plain.len() <= 80 {
+        format!("tags/{plain}.html")
+    } else {
+        let start: String = plain.chars().take(80).collect();
+        format!("tags/{start}-{}.html", hex(&Sha256::digest(tag)[..4]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_have_pages_of_their_own() {
+        assert_eq!(tag_page("cnn"), "tags/cnn.html");
+        assert_eq!(tag_page("agent-memory"), "tags/agent-memory.html");
+        assert_ne!(tag_page("C++"), tag_page("C#"));
+        assert_ne!(tag_page("CNN"), tag_page("cnn"));
+        assert!(!tag_page("../../x").contains(".."));
+    }
+}

@@ -1,0 +1,246 @@
+//! The page of a notebook: every cell, its code, its outputs, its anchor.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use askama::Template;
+
+use super::figure::{StateWords, duration, provenance, words};
+use super::{EntryRow, Frame};
+use crate::asset::Assets;
+use crate::clean::html::{is_picture_data, scheme};
+use crate::embed::{MAX_PICTURE, SiteMap};
+use crate::highlight;
+use crate::link::{Target, href};
+use crate::markdown::{Embedding, Image, MarkdownConfig, free_id, render};
+use crate::notebook::{Cell, CellKind, CellState, Notebook};
+use crate::output::{OutputContext, escaped, picture_html, richest, to_html};
+use crate::root::{Root, folder_of};
+
+#[derive(Template)]
+#[template(path = "notebook.html")]
+pub(crate) struct NotebookPage<'a> {
+    pub(crate) site: Frame<'a>,
+    pub(crate) title: String,
+    pub(crate) file: &'a str,
+    pub(crate) record: Vec<(&'static str, String)>,
+    pub(crate) used_in: Vec<EntryRow>,
+    pub(crate) note: Option<String>,
+    pub(crate) cells: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "cell.html")]
+struct CodeCell<'a> {
+    class: &'static str,
+    id: &'a str,
+    said: String,
+    mark: String,
+    state: Option<StateWords>,
+    code: String,
+    outputs: String,
+    foot: Vec<String>,
+}
+
+/// What a notebook's page is made with.
+pub(crate) struct NotebookContext<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) map: &'a SiteMap,
+    pub(crate) assets: &'a mut Assets,
+    pub(crate) up: &'a str,
+}
+
+/// Renders the cells.
+pub(crate) fn cells(notebook: &Notebook, context: &mut NotebookContext<'_>) -> Vec<String> {
+    // Anchors of code cells come first: links point to them, so headings must give way.
+    let mut ids: HashSet<String> = HashSet::from(["main".to_owned()]);
+    let anchors: Vec<String> = notebook
+        .cells
+        .iter()
+        .map(|cell| match cell.kind {
+            CellKind::Markdown => String::new(),
+            _ => free_id(&mut ids, &cell.anchor()),
+        })
+        .collect();
+    let mut is_first = true;
+    let mut html = Vec::with_capacity(notebook.cells.len());
+    for (cell, anchor) in notebook.cells.iter().zip(&anchors) {
+        html.push(match cell.kind {
+            CellKind::Markdown => text_cell(notebook, cell, &mut ids, std::mem::take(&mut is_first), context),
+            _ => code_cell(notebook, cell, anchor, context),
+        });
+    }
+    html
+}
+
+fn text_cell(
+    notebook: &Notebook,
+    cell: &Cell,
+    ids: &mut HashSet<String>,
+    is_first: bool,
+    context: &mut NotebookContext<'_>,
+) -> String {
+    let prefix = format!("c{}-", cell.number);
+    let config = MarkdownConfig { footnote_prefix: &prefix, skip_title: is_first };
+    let mut embedding = CellEmbedding { notebook, cell, context };
+    let rendered = render(&cell.source, &config, ids, &mut embedding);
+    format!("<div class=\"cell text\"><div class=\"content\">{}</div></div>\n", rendered.html)
+}
+
+fn code_cell(
+    notebook: &Notebook,
+    cell: &Cell,
+    anchor: &str,
+    context: &mut NotebookContext<'_>,
+) -> String {
+    if cell.kind == CellKind::Raw {
+        let page = CodeCell {
+            class: "raw",
+            id: anchor,
+            said: format!("Raw cell {}", cell.number),
+            mark: String::new(),
+            state: None,
+            code: highlight::block(&cell.source, ""),
+            outputs: String::new(),
+            foot: Vec::new(),
+        };
+        return page.render().unwrap_or_default();
+    }
+    let alt = format!("Output of cell {anchor}");
+    let mut outputs = String::new();
+    for output in &cell.outputs {
+        let mut output_context =
+            OutputContext { assets: &mut *context.assets, up: context.up, alt: &alt };
+        match to_html(output, &mut output_context) {
+            Ok(html) => outputs.push_str(&html),
+            Err(message) => {
+                outputs.push_str(&format!("<p class=\"unshown\">{}</p>\n", escaped(&message)));
+            }
+        }
+    }
+    let state = words(cell.state);
+    let mut foot = vec![format!("#{anchor}")];
+    if cell.state == CellState::Unrecorded {
+        foot.push(state.short.to_owned());
+    }
+    // The versions stand at the top of the page, once.
+    foot.extend(provenance(notebook, cell).into_iter().filter(|part| {
+        part.starts_with("chain ") || part.ends_with(" ms") || part.ends_with(" s")
+    }));
+    let page = CodeCell {
+        class: state.class,
+        id: anchor,
+        said: format!("Code cell {anchor}"),
+        mark: cell.execution_count.map_or_else(|| "[ ]".into(), |count| format!("[{count}]")),
+        state: state.is_marked.then_some(state),
+        code: highlight::block(cell.code(), &notebook.language),
+        outputs,
+        foot,
+    };
+    page.render().unwrap_or_default()
+}
+
+/// The header of the page: what is on record about the run.
+pub(crate) fn record(notebook: &Notebook) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(run) = &notebook.run {
+        rows.push(("Kernel", run.kernel.clone()));
+        rows.push(("Compiler", run.compiler.clone()));
+        rows.push(("Helpers", run.helpers.clone()));
+        rows.push(("Seed", run.seed.map(|seed| seed.to_string()).unwrap_or_default()));
+        if let Some(timing) = &notebook.timing {
+            rows.push(("Run in", duration(timing.duration_ms)));
+        }
+        rows.push(("Status", status(notebook)));
+    } else {
+        rows.push(("Language", notebook.language.clone()));
+        rows.push(("Run", "not on record".to_owned()));
+    }
+    rows.retain(|(_, value)| !value.is_empty());
+    rows
+}
+
+fn count(notebook: &Notebook, state: CellState) -> usize {
+    notebook.cells.iter().filter(|c| c.kind == CellKind::Code && c.state == state).count()
+}
+
+fn status(notebook: &Notebook) -> String {
+    let n_code = notebook.cells.iter().filter(|cell| cell.kind == CellKind::Code).count();
+    let n_fresh = count(notebook, CellState::Fresh);
+    format!("{n_fresh} of {n_code} cells as last run")
+}
+
+/// A sentence for the top of the page where outputs do not hold.
+pub(crate) fn note(notebook: &Notebook) -> Option<String> {
+    notebook.run.as_ref()?;
+    let said: Vec<String> = [CellState::Stale, CellState::NeverRun, CellState::Failed]
+        .into_iter()
+        .map(|state| (count(notebook, state), words(state).short))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, name)| format!("{n} {name}"))
+        .collect();
+    (!said.is_empty())
+        .then(|| format!("Some cells of this notebook are to be run again: {}.", said.join(", ")))
+}
+
+/// Links and pictures in a text cell. The notebook may be a stranger's, so nothing here is an
+/// error: what cannot be shown is left as text.
+struct CellEmbedding<'a, 'c> {
+    notebook: &'a Notebook,
+    cell: &'a Cell,
+    context: &'a mut NotebookContext<'c>,
+}
+
+impl CellEmbedding<'_, '_> {
+    fn picture(&mut self, target: &str) -> Option<(String, Option<(u32, u32)>)> {
+        if is_picture_data(target) {
+            return Some((target.to_owned(), None));
+        }
+        let picture = if let Some(name) = target.strip_prefix("attachment:") {
+            let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+            let (mime, data) = richest(self.cell.attachments.get(name.as_ref())?)?;
+            mime.starts_with("image/").then(|| self.context.assets.add_output(mime, data).ok())??
+        } else {
+            let folder = folder_of(&self.notebook.file);
+            let Target::File { file, .. } = Target::parse(folder, target) else { return None };
+            let bytes = self.context.root.read(&file, MAX_PICTURE).ok()?;
+            self.context.assets.add_file(bytes).ok()?
+        };
+        Some((href(self.context.up, &picture.path, None), picture.size))
+    }
+}
+
+impl Embedding for CellEmbedding<'_, '_> {
+    fn image(&mut self, image: &Image<'_>) -> Option<String> {
+        let caption = &image.caption;
+        if let Some((src, size)) = self.picture(image.target) {
+            let img = picture_html(&src, size, caption);
+            return Some(if image.block { format!("<p>{img}</p>\n") } else { img });
+        }
+        let text = if caption.is_empty() { image.target } else { caption };
+        let web = scheme(image.target).is_some_and(|scheme| scheme.starts_with("http"));
+        let shown = if web {
+            format!("<a href=\"{}\" rel=\"noopener noreferrer\">{}</a>", escaped(image.target), escaped(text))
+        } else {
+            format!("<em>{}</em>", escaped(text))
+        };
+        Some(if image.block { format!("<p>{shown}</p>\n") } else { shown })
+    }
+
+    fn link(&mut self, target: &str, _: Range<usize>) -> Option<String> {
+        match Target::parse(folder_of(&self.notebook.file), target) {
+            Target::Notebook { file, label } => {
+                let page = self.context.map.notebooks.get(&file)?;
+                Some(href(self.context.up, page, label.as_deref()))
+            }
+            Target::File { file, fragment } => {
+                let page = self.context.map.entries.get(&file)?;
+                Some(href(self.context.up, page, fragment.as_deref()))
+            }
+            Target::Here | Target::Elsewhere => Some(target.to_owned()),
+            Target::Outside | Target::Options { .. } => None,
+        }
+    }
+
+    fn wrong(&mut self, _: Range<usize>, _: String) {}
+}
