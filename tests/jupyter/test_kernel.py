@@ -14,7 +14,8 @@ from repository import PATIENCE
 
 def test_jupyter_finds_the_kernelspec(kernelspec, momentum):
     spec = KernelSpecManager().get_kernel_spec("momentum")
-    assert spec.argv == [str(momentum), "kernel", "serve", "{connection_file}"]
+    assert momentum.samefile(spec.argv[0])
+    assert spec.argv[1:] == ["kernel", "serve", "{connection_file}"]
     assert (spec.display_name, spec.language) == ("Rust (Momentum)", "rust")
     assert spec.interrupt_mode == "message"
     for logo in ("logo-32x32.png", "logo-64x64.png"):
