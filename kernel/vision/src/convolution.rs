@@ -169,9 +169,9 @@ impl Convolution {
             add(d_bias, bias_sum);
         }
         if let Some(dx) = dx {
-            dx.par_chunks_mut(self.image_len()).zip(dy.par_chunks(output_len)).for_each(
-                |(dx, dy)| self.add_input_gradient(weight, dy, dx),
-            );
+            dx.par_chunks_mut(self.image_len())
+                .zip(dy.par_chunks(output_len))
+                .for_each(|(dx, dy)| self.add_input_gradient(weight, dy, dx));
         }
     }
 

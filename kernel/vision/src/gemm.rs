@@ -266,7 +266,9 @@ mod tests {
 
     #[test]
     fn every_instruction_set_gives_the_bits_of_the_definition() {
-        for (m, k, n) in [(1, 1, 1), (6, 3, 16), (7, 5, 17), (13, 300, 35), (100, 9, 530), (3, 0, 4)] {
+        for (m, k, n) in
+            [(1, 1, 1), (6, 3, 16), (7, 5, 17), (13, 300, 35), (100, 9, 530), (3, 0, 4)]
+        {
             check(m, k, n);
         }
     }
@@ -281,7 +283,11 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut c = vec![0.0; m * n];
             pool.install(|| {
-                multiply_add_parallel(Matrix::row_major(&a, m, k), Matrix::row_major(&b, k, n), &mut c)
+                multiply_add_parallel(
+                    Matrix::row_major(&a, m, k),
+                    Matrix::row_major(&b, k, n),
+                    &mut c,
+                )
             });
             assert_eq!(serial, c);
         }

@@ -73,13 +73,19 @@ impl From<CpuError> for LayerError {
     }
 }
 
-/// A weight or bias drawn uniformly from `-1/sqrt(fan_in) .. 1/sqrt(fan_in)`, PyTorch's default.
-fn parameter<S: Shape>(
+/// Weights drawn uniformly from `-b .. b` with `b = sqrt(6 / fan_in)`, which keeps the spread of
+/// values through layers with ReLU (He, Zhang, Ren and Sun 2015).
+fn weights<S: Shape>(
     shape: S,
     fan_in: usize,
     random: &mut Random,
 ) -> Result<Tensor<S, f32, Cpu>, LayerError> {
-    let bound = 1.0 / (fan_in.max(1) as f32).sqrt();
+    let bound = (6.0 / fan_in.max(1) as f32).sqrt();
     let values = (0..shape.num_elements()).map(|_| random.uniform(-bound, bound)).collect();
     Ok(Cpu::default().try_tensor_from_vec(values, shape)?)
+}
+
+/// Biases start at zero.
+fn biases(n: usize) -> Result<Tensor<(usize,), f32, Cpu>, LayerError> {
+    Ok(Cpu::default().try_tensor_from_vec(vec![0.0; n], (n,))?)
 }

@@ -258,11 +258,10 @@ impl Network {
 
     /// The `i`-th parameter in words, in the order of [`Network::parameters`].
     pub(crate) fn parameter_name(&self, i: usize) -> String {
-        let with_weights = self
-            .plan
-            .iter()
-            .enumerate()
-            .filter(|(_, p)| matches!(p.kind, PlannedKind::Conv(_) | PlannedKind::Linear { .. }));
+        let with_weights =
+            self.plan.iter().enumerate().filter(|(_, p)| {
+                matches!(p.kind, PlannedKind::Conv(_) | PlannedKind::Linear { .. })
+            });
         let kind = if i.is_multiple_of(2) { "weight" } else { "bias" };
         match with_weights.skip(i / 2).map(|(number, p)| (number + 1, &p.name)).next() {
             Some((number, name)) => format!("a {kind} of layer {number}, {name},"),
@@ -309,7 +308,10 @@ pub(crate) trait ParameterVisitor {
 }
 
 impl Layer {
-    fn forward<T: Tape<f32, Cpu>>(&self, input: Activation<T>) -> Result<Activation<T>, LayerError> {
+    fn forward<T: Tape<f32, Cpu>>(
+        &self,
+        input: Activation<T>,
+    ) -> Result<Activation<T>, LayerError> {
         use Activation::{Maps, Vectors};
         Ok(match (self, input) {
             (Layer::Conv(conv), Maps(x)) => Maps(conv.try_forward(x)?),

@@ -40,7 +40,10 @@ impl MaxPooling {
             .zip(places.par_chunks_mut(output_len))
             .zip(x.par_chunks(input_len))
             .with_min_len(16)
-            .for_each(|((y, places), x)| self.pool(x, y, places));
+            .for_each(|((y, places), x)| match (self.side, self.stride) {
+                (2, 2) => self.pool_pairs(x, y, places),
+                _ => self.pool(x, y, places),
+            });
         (y, places)
     }
 
@@ -59,6 +62,25 @@ impl MaxPooling {
                     }
                 }
                 (*y, *place) = (best, at as u32);
+            }
+        }
+    }
+
+    /// The common case, written so that the compiler needs no branch.
+    fn pool_pairs(&self, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+        let better = |value: f32, best: f32| (value > best) | value.is_nan();
+        let rows = y.chunks_exact_mut(self.output_width);
+        for (oy, (y, places)) in rows.zip(places.chunks_exact_mut(self.output_width)).enumerate() {
+            let start = 2 * oy * self.width;
+            let (upper, lower) = x[start..start + 2 * self.width].split_at(self.width);
+            let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+            let outputs = y.iter_mut().zip(places).zip(pairs).enumerate();
+            for (ox, ((y, place), (&[a, b], &[c, d]))) in outputs {
+                let (mut best, mut at) = (a, 0);
+                (best, at) = if better(b, best) { (b, 1) } else { (best, at) };
+                (best, at) = if better(c, best) { (c, self.width) } else { (best, at) };
+                (best, at) = if better(d, best) { (d, self.width + 1) } else { (best, at) };
+                (*y, *place) = (best, (start + 2 * ox + at) as u32);
             }
         }
     }

@@ -220,7 +220,10 @@ fn check(
     let problem = if config.batch == 0 {
         "batch is 0: give the number of images of one step, such as 64".to_owned()
     } else if config.learning_rate.is_nan() || config.learning_rate <= 0.0 {
-        format!("learning_rate is {}: give a small positive number, such as 0.001", config.learning_rate)
+        format!(
+            "learning_rate is {}: give a small positive number, such as 0.001",
+            config.learning_rate
+        )
     } else if !config.decay.is_finite() || config.decay <= 0.0 {
         format!("decay is {}: give a number above 0, 1 for none", config.decay)
     } else if train.is_empty() || validation.is_empty() {
@@ -230,7 +233,9 @@ fn check(
         format!("the images are {got:?}, but the network was built on {expected:?}")
     } else if train.classes().len() > network.n_classes() {
         let (classes, n) = (train.classes().len(), network.n_classes());
-        format!("the data has {classes} classes, but the network ends in {n}: use .classes({classes})")
+        format!(
+            "the data has {classes} classes, but the network ends in {n}: use .classes({classes})"
+        )
     } else {
         return Ok(());
     };
@@ -280,7 +285,7 @@ mod tests {
         assert_eq!((one.clone(), history.clone()), train_with_threads(2));
         assert_eq!((one.clone(), history.clone()), train_with_threads(4));
         assert!(history.epochs[1].train_loss < history.epochs[0].train_loss);
-        insta::assert_snapshot!(one, @"");
+        insta::assert_snapshot!(one, @"6cb54bf6dd08e7b8000dd0133a030eb48592a09dca36a58b41f850a05bd76e7f");
     }
 
     #[test]
@@ -296,7 +301,7 @@ mod tests {
     fn a_loss_that_is_no_number_is_found_at_its_step() {
         let data = fashion_mnist().unwrap().train.first(200);
         let error = tiny_cnn().fit(&data, &data, &config(1e30)).unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"epoch 1, step 2: the loss is NaN, because the scores outgrew the range of f32. Lower learning_rate (it is 1000000000000000000000000000000), ten times at first; if that does not help, look for broken images");
     }
 
     #[test]
@@ -318,11 +323,11 @@ mod tests {
     fn settings_that_make_no_sense_are_refused() {
         let data = fashion_mnist().unwrap().train.first(20);
         let error = Mlp::on([1, 8, 8]).classes(10).unwrap().fit(&data, &data, &config(1e-3));
-        insta::assert_snapshot!(error.unwrap_err(), @"");
+        insta::assert_snapshot!(error.unwrap_err(), @"the images are [1, 28, 28], but the network was built on [1, 8, 8]");
         let error = Mlp::on([1, 28, 28]).classes(3).unwrap().fit(&data, &data, &config(1e-3));
-        insta::assert_snapshot!(error.unwrap_err(), @"");
+        insta::assert_snapshot!(error.unwrap_err(), @"the data has 10 classes, but the network ends in 3: use .classes(10)");
         let zero = FitConfig { batch: 0, ..config(1e-3) };
         let error = tiny_cnn().fit(&data, &data, &zero).unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"batch is 0: give the number of images of one step, such as 64");
     }
 }

@@ -71,7 +71,8 @@ impl Idx {
             return Err(fail(magic.len(), "the file ends within its first four bytes".into()));
         };
         if (zero, also_zero) != (0, 0) {
-            let got = format!("an IDX file starts with two zero bytes, got {zero:#04x} {also_zero:#04x}");
+            let got =
+                format!("an IDX file starts with two zero bytes, got {zero:#04x} {also_zero:#04x}");
             return Err(fail(0, got));
         }
         if kind != UNSIGNED_BYTE {
@@ -87,12 +88,8 @@ impl Idx {
             let problem = format!("the file ends within the lengths of its {n_axes} axes");
             return Err(fail(4 + axes.len(), problem));
         }
-        let shape: Vec<usize> = axes
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|&axis| u32::from_be_bytes(axis) as usize)
-            .collect();
+        let shape: Vec<usize> =
+            axes.as_chunks::<4>().0.iter().map(|&axis| u32::from_be_bytes(axis) as usize).collect();
         let len = shape
             .iter()
             .try_fold(1usize, |product, &axis| product.checked_mul(axis))
@@ -173,7 +170,7 @@ mod tests {
         );
         check(
             &gzip(&GOOD)[..20],
-            "digits.idx, byte 12: the compressed data is broken: unexpected end of file",
+            "digits.idx, byte 12: the compressed data is broken: incomplete deflate stream",
         );
     }
 

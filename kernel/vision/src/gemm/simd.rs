@@ -66,7 +66,10 @@ fn product_avx512(p: &mut Product<'_, '_>) {
 /// If the CPU lacks them.
 #[cfg_attr(
     target_arch = "x86_64",
-    allow(unsafe_code, reason = "calling a function compiled for instructions beyond the target's")
+    allow(
+        unsafe_code,
+        reason = "calling a function compiled for instructions beyond the target's"
+    )
 )]
 pub(super) fn run(instructions: Instructions, p: &mut Product<'_, '_>) {
     assert!(instructions.is_available(), "this CPU has no {instructions:?}");

@@ -24,13 +24,13 @@ impl<S: Shape, T: Tape<f32, Cpu>> Module<Tensor<S, f32, Cpu, T>> for Relu {
     fn try_forward(&self, input: Tensor<S, f32, Cpu, T>) -> Result<Self::Output, LayerError> {
         let (input, mut tape) = input.try_contiguous()?.split_tape();
         let mut y = values(&input);
-        y.par_chunks_mut(TASK_LEN).for_each(|y| {
-            for y in y {
+        let mut active = vec![false; y.len()];
+        y.par_chunks_mut(TASK_LEN).zip(active.par_chunks_mut(TASK_LEN)).for_each(|(y, active)| {
+            for (y, active) in y.iter_mut().zip(active) {
+                *active = *y > 0.0;
                 *y = if *y < 0.0 { 0.0 } else { *y };
             }
         });
-        let active: Vec<bool> =
-            if T::OWNS_TAPE { y.iter().map(|y| *y > 0.0).collect() } else { Vec::new() };
         let output = Cpu::default().try_tensor_from_vec(y, *input.shape())?;
         if T::OWNS_TAPE {
             let (input_ghost, output_ghost) = (input.ghost(), output.ghost());

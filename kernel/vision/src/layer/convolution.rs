@@ -1,6 +1,6 @@
 //! Convolution as a dfdx module.
 
-use super::{LayerError, Maps, parameter};
+use super::{LayerError, Maps, biases, weights};
 use crate::convolution::{Conv2dConfig, Convolution};
 use crate::gradient::{put, take, values};
 use crate::random::Random;
@@ -41,8 +41,8 @@ impl Conv2d {
             config.side,
             config.side,
         );
-        let weight = parameter(shape, config.taps(), random)?;
-        let bias = parameter((config.output_channels,), config.taps(), random)?;
+        let weight = weights(shape, config.taps(), random)?;
+        let bias = biases(config.output_channels)?;
         Ok(Conv2d { config, weight, bias, input_gradient: true })
     }
 

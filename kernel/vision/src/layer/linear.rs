@@ -1,6 +1,6 @@
 //! The fully connected layer as a dfdx module.
 
-use super::{LayerError, Vectors, parameter};
+use super::{LayerError, Vectors, biases, weights};
 use crate::convolution::add;
 use crate::gemm::{Matrix, multiply_add_parallel};
 use crate::gradient::{put, take, values};
@@ -28,11 +28,12 @@ impl Linear {
     /// [`LayerError::Config`] when `inputs` or `outputs` is 0.
     pub fn new(inputs: usize, outputs: usize, random: &mut Random) -> Result<Self, LayerError> {
         if inputs == 0 || outputs == 0 {
-            let problem = format!("needs at least 1 input and 1 output, got {inputs} and {outputs}");
+            let problem =
+                format!("needs at least 1 input and 1 output, got {inputs} and {outputs}");
             return Err(LayerError::Config { layer: "linear".into(), problem });
         }
-        let weight = parameter((outputs, inputs), inputs, random)?;
-        let bias = parameter((outputs,), inputs, random)?;
+        let weight = weights((outputs, inputs), inputs, random)?;
+        let bias = biases(outputs)?;
         Ok(Linear { weight, bias, input_gradient: true })
     }
 }

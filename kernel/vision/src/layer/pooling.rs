@@ -27,14 +27,13 @@ impl<T: Tape<f32, Cpu>> Module<Maps<T>> for MaxPool2d {
     fn try_forward(&self, input: Maps<T>) -> Result<Self::Output, LayerError> {
         let (input, mut tape) = input.try_contiguous()?.split_tape();
         let &(batch, channels, height, width) = input.shape();
-        let pooling =
-            MaxPooling::new(self.side, self.stride, height, width).ok_or_else(|| {
-                LayerError::Shape {
-                    layer: format!("max pooling of side {} and stride {}", self.side, self.stride),
-                    expected: "a window of at least 1 pixel that fits into the map".into(),
-                    got: format!("maps of {height} x {width} pixels"),
-                }
-            })?;
+        let pooling = MaxPooling::new(self.side, self.stride, height, width).ok_or_else(|| {
+            LayerError::Shape {
+                layer: format!("max pooling of side {} and stride {}", self.side, self.stride),
+                expected: "a window of at least 1 pixel that fits into the map".into(),
+                got: format!("maps of {height} x {width} pixels"),
+            }
+        })?;
         let (y, places) = pooling.forward(&values(&input));
         let (height, width) = pooling.output_size();
         let output = Cpu::default().try_tensor_from_vec(y, (batch, channels, height, width))?;

@@ -151,37 +151,72 @@ mod tests {
 
     #[test]
     fn a_kernel_larger_than_its_map() {
-        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).conv(8, 5).max_pool(8).relu().conv(8, 5)), @"");
+        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).conv(8, 5).max_pool(8).relu().conv(8, 5)), @"
+        layer 4, conv(8, 5), does not fit
+          expected: maps (with padding) of at least 5 × 5 pixels
+               got: 8 maps of 3 × 3 pixels, padded by 0
+            change: use a smaller kernel, add .padding(1), or pool less before this layer
+        ");
     }
 
     #[test]
     fn too_much_pooling() {
-        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).max_pool(4).max_pool(4)), @"");
+        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).max_pool(4).max_pool(4)), @"
+        layer 2, max_pool(4), does not fit
+          expected: maps of at least 4 × 4 pixels, and a window of at least 1
+               got: 1 maps of 2 × 2 pixels
+            change: pool less often, use a smaller window, or pad the convolutions before it so that the maps shrink less
+        ");
     }
 
     #[test]
     fn a_convolution_behind_the_vector() {
-        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).linear(128).relu().conv(32, 3)), @"");
+        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).linear(128).relu().conv(32, 3)), @"
+        layer 4, conv(32, 3), does not fit
+          expected: maps: channels × height × width
+               got: a vector of 128 features, which has no neighbouring pixels any more
+            change: put convolutions and pooling before the first flatten() or linear(..)
+        ");
     }
 
     #[test]
     fn a_modifier_on_its_own() {
-        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).conv(32, 3).relu().padding(1)), @"");
+        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).conv(32, 3).relu().padding(1)), @"
+        layer 3, padding(1), does not fit
+          expected: a conv(..) right before padding(..), whose setting it changes
+               got: another layer, or none
+            change: write it directly behind the convolution: .conv(32, 3).padding(..)
+        ");
     }
 
     #[test]
     fn flat_twice() {
-        insta::assert_snapshot!(fails(Mlp::on([1, 28, 28]).flatten()), @"");
+        insta::assert_snapshot!(fails(Mlp::on([1, 28, 28]).flatten()), @"
+        layer 2, flatten(), does not fit
+          expected: maps: channels × height × width
+               got: a vector of 784 features, which is flat already
+            change: remove this flatten()
+        ");
     }
 
     #[test]
     fn groups_that_do_not_divide() {
-        insta::assert_snapshot!(fails(Cnn::on([3, 28, 28]).conv(32, 3).groups(2)), @"");
+        insta::assert_snapshot!(fails(Cnn::on([3, 28, 28]).conv(32, 3).groups(2)), @"
+        layer 1, conv(32, 3).groups(2), does not fit
+          expected: numbers of channels that 2 groups divide evenly
+               got: 3 channels in, 32 out
+            change: choose groups that divide both numbers
+        ");
     }
 
     #[test]
     fn an_empty_image() {
-        insta::assert_snapshot!(fails(Cnn::on([0, 28, 28])), @"");
+        insta::assert_snapshot!(fails(Cnn::on([0, 28, 28])), @"
+        layer 0, the input, does not fit
+          expected: [channels, height, width], each at least 1
+               got: [0, 28, 28]
+            change: give the shape of one image, such as [1, 28, 28]
+        ");
     }
 
     #[test]

@@ -74,11 +74,19 @@ pub(super) enum Written {
     /// Channels come from the layers before; `input_channels` is not yet known.
     Conv(Conv2dConfig),
     Relu,
-    MaxPool { side: usize, stride: usize },
+    MaxPool {
+        side: usize,
+        stride: usize,
+    },
     Flatten,
-    Linear { outputs: usize },
+    Linear {
+        outputs: usize,
+    },
     /// A modifier such as `padding(1)` that does not follow a convolution.
-    Stray { modifier: &'static str, value: usize },
+    Stray {
+        modifier: &'static str,
+        value: usize,
+    },
 }
 
 impl fmt::Display for Written {
@@ -146,13 +154,14 @@ pub(super) fn plan(input: [usize; 3], written: &[Written]) -> Result<Vec<Planned
             size = Size::Vector(size.len());
             plan.push(Planned { name: "flatten()".into(), kind: PlannedKind::Flatten, size });
         }
-        let (kind, next) = fit(layer, size).map_err(|[expected, got, change]| NetworkError::Fit {
-            number: plan.len() + 1,
-            layer: layer.to_string(),
-            expected,
-            got,
-            change,
-        })?;
+        let (kind, next) =
+            fit(layer, size).map_err(|[expected, got, change]| NetworkError::Fit {
+                number: plan.len() + 1,
+                layer: layer.to_string(),
+                expected,
+                got,
+                change,
+            })?;
         size = next;
         plan.push(Planned { name: layer.to_string(), kind, size });
     }
@@ -173,7 +182,10 @@ fn fit(layer: Written, size: Size) -> Result<(PlannedKind, Size), [String; 3]> {
         (Written::MaxPool { side, stride }, Size::Maps { channels, height, width }) => {
             if side == 0 || stride == 0 || side > height || side > width {
                 return Err([
-                    format!("maps of at least {0} × {0} pixels, and a window of at least 1", side.max(1)),
+                    format!(
+                        "maps of at least {0} × {0} pixels, and a window of at least 1",
+                        side.max(1)
+                    ),
                     format!("{channels} maps of {height} × {width} pixels"),
                     "pool less often, use a smaller window, or pad the convolutions before it \
                      so that the maps shrink less"
@@ -196,10 +208,9 @@ fn fit(layer: Written, size: Size) -> Result<(PlannedKind, Size), [String; 3]> {
         ]),
         (Written::Flatten, size) => Ok((PlannedKind::Flatten, Size::Vector(size.len()))),
         (Written::Relu, size) => Ok((PlannedKind::Relu, size)),
-        (Written::Linear { outputs }, size) if outputs > 0 => Ok((
-            PlannedKind::Linear { inputs: size.len(), outputs },
-            Size::Vector(outputs),
-        )),
+        (Written::Linear { outputs }, size) if outputs > 0 => {
+            Ok((PlannedKind::Linear { inputs: size.len(), outputs }, Size::Vector(outputs)))
+        }
         (Written::Linear { .. }, _) => Err([
             "at least 1 output".into(),
             "0 outputs".into(),

@@ -23,14 +23,18 @@ pub fn mnist_cnn() -> Result<Network, NetworkError> {
 fn mnist_cnn_layers() -> Builder {
     Cnn::on([1, 28, 28])
         .conv(16, 3)
+        .padding(1)
         .relu()
         .max_pool(2)
         .conv(32, 3)
+        .padding(1)
         .relu()
         .max_pool(2)
         .conv(64, 3)
+        .padding(1)
         .relu()
-        .hidden(128)
+        .max_pool(2)
+        .hidden(64)
 }
 
 /// LeNet-5 (LeCun, Bottou, Bengio and Haffner 1998) with ReLU and max pooling, for 28 x 28 grey

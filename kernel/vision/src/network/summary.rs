@@ -96,7 +96,9 @@ impl Summary {
                 grouped(layer.output.len()),
                 grouped(layer.n_parameters),
                 grouped(layer.multiply_adds),
-                layer.receptive_field.map_or_else(|| "all".into(), |side| format!("{side} × {side}")),
+                layer
+                    .receptive_field
+                    .map_or_else(|| "all".into(), |side| format!("{side} × {side}")),
             ]);
         }
         table
@@ -129,7 +131,25 @@ mod tests {
 
     #[test]
     fn lenet5_in_numbers() {
-        insta::assert_snapshot!(lenet5().unwrap().summary(), @"");
+        insta::assert_snapshot!(lenet5().unwrap().summary(), @"
+        LeNet-5: 61,706 parameters, 416,520 multiply-adds for one image
+
+        layer                        output  values  parameters  multiply-adds  receptive field
+        ─────────────────────  ────────────  ──────  ──────────  ─────────────  ───────────────
+        input                   1 × 28 × 28     784           0              0  1 × 1
+        conv(6, 5).padding(2)   6 × 28 × 28   4,704         156        117,600  5 × 5
+        relu()                  6 × 28 × 28   4,704           0              0  5 × 5
+        max_pool(2)             6 × 14 × 14   1,176           0              0  6 × 6
+        conv(16, 5)            16 × 10 × 10   1,600       2,416        240,000  14 × 14
+        relu()                 16 × 10 × 10   1,600           0              0  14 × 14
+        max_pool(2)              16 × 5 × 5     400           0              0  16 × 16
+        flatten()                       400     400           0              0  16 × 16
+        linear(120)                     120     120      48,120         48,000  all
+        relu()                          120     120           0              0  all
+        linear(84)                       84      84      10,164         10,080  all
+        relu()                           84      84           0              0  all
+        linear(10)                       10      10         850            840  all
+        ");
     }
 
     #[test]
