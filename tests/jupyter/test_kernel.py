@@ -69,16 +69,13 @@ def test_a_panic_leaves_the_kernel_usable(kernel):
 
 
 def test_rich_display(kernel):
-    code = 'evcxr_display_html("<b>bold</b>");'
-    helper = """
-        fn evcxr_display_html(text: &str) {
-            println!("EVCXR_BEGIN_CONTENT text/html\\n{}\\nEVCXR_END_CONTENT", text);
-        }
-    """
-    kernel.ok(helper)
-    result = kernel.ok(code)
-    shown = result.of("display_data") + result.of("execute_result")
-    assert any(content["data"].get("text/html") == "<b>bold</b>" for content in shown), shown
+    """The display protocol of ARCHITECTURE.md: one line of JSON behind a record separator."""
+    message = json.dumps({"display": {"data": {"text/html": "<b>bold</b>"}, "id": "one"}})
+    result = kernel.ok(f'println!("before");\nprintln!("\\u{{1e}}{{}}", r#"{message}"#);')
+    (shown,) = result.of("display_data")
+    assert shown["data"] == {"text/html": "<b>bold</b>"}
+    assert shown["transient"] == {"display_id": "one"}
+    assert result.text("stdout") == "before\n"
 
 
 def test_stdin(kernel):
@@ -116,6 +113,13 @@ def test_completion_counts_code_points(kernel):
     content = kernel.client.complete(code, reply=True, timeout=PATIENCE)["content"]
     assert "wonderful_number" in content["matches"]
     assert code[content["cursor_start"] : content["cursor_end"]] == "wonderful_n"
+
+
+def test_inspection_shows_a_definition(kernel):
+    kernel.ok("fn doubled(n: i64) -> i64 { n * 2 }")
+    content = kernel.client.inspect("doubled", 7, reply=True, timeout=PATIENCE)["content"]
+    assert content["found"] is True
+    assert "fn doubled(n: i64) -> i64" in content["data"]["text/plain"]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ fn packages_depend_only_along_the_arrows() {
             }
             let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
             let ours = name.starts_with("momentum-");
-            let depends = section.ends_with("dependencies]") && section != "[workspace.dependencies]";
+            let depends =
+                section.ends_with("dependencies]") && section != "[workspace.dependencies]";
             if ours && depends && !allowed.contains(&name) {
                 faults.push(format!("{manifest}: {section} {name}"));
             }
@@ -124,7 +125,9 @@ fn each_door_is_one_file() {
                 continue;
             }
             let found = code_lines(&text).filter(|(_, line)| line.contains(needle));
-            faults.extend(found.map(|(n, _)| format!("{name}:{n}: names {needle}; {door}.rs is its door")));
+            faults.extend(
+                found.map(|(n, _)| format!("{name}:{n}: names {needle}; {door}.rs is its door")),
+            );
         }
     }
     assert_none(faults, "an outside library has one door (ARCHITECTURE.md):");
@@ -151,6 +154,14 @@ fn modules_are_named_after_what_they_hold() {
         .map(|path| path.display().to_string())
         .collect();
     assert_none(faults, "modules are nouns of the field, in foo.rs beside foo/:");
+}
+
+#[test]
+fn no_snapshot_waits_for_review() {
+    let files = files();
+    let waiting = with_extension(&files, &["pending-snap", "new"]).into_iter();
+    let faults = waiting.map(|path| path.display().to_string()).collect();
+    assert_none(faults, "accept or refuse these snapshots, then remove the files:");
 }
 
 #[test]
