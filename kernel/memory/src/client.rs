@@ -1,8 +1,8 @@
 //! The way to a model: any OpenAI-compatible endpoint, through `async-openai`.
 //!
-//! This is the only file that names that crate. It builds the request; the
-//! [transport](self::transport) below it does the waiting and repeating; [`wire`](crate::wire)
-//! above it reads the reply leniently, since the crate's own types refuse real providers' replies.
+//! This is the only file that names that crate. It builds the request; `client/transport.rs`
+//! below it does the waiting and repeating; [`wire`] above it reads the reply leniently, since the
+//! crate's own types refuse real providers' replies.
 
 mod config;
 mod error;

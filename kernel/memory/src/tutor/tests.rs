@@ -189,7 +189,7 @@ proptest! {
         for _ in 0..3 {
             let reply = RuleBasedTutor.reply(&request);
             prop_assert_eq!(&reply, &RuleBasedTutor.reply(&request));
-            prop_assert!(reply.text.is_some() != !reply.tool_calls.is_empty());
+            prop_assert_eq!(reply.text.is_some(), reply.tool_calls.is_empty());
             request.messages.push(reply.message());
             for call in &reply.tool_calls {
                 request.messages.push(Message::tool(call, &result));
