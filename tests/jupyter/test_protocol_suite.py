@@ -23,7 +23,7 @@ class TestKernelSuite(jupyter_kernel_test.KernelTests):
     code_display_data = [
         {"code": f'println!("\\u{{1e}}{{}}", r#"{SVG}"#);', "mime": "image/svg+xml"}
     ]
-    completion_samples = [{"text": "std::string::Strin"}]
+    completion_samples = [{"text": "std::string::"}]
     complete_code_samples = ["1 + 1", "fn f() -> u8 { 1 }"]
     incomplete_code_samples = ["fn f() {", "let x = (1,"]
     invalid_code_samples = ["let x = );"]
