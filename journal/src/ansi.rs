@@ -100,7 +100,9 @@ fn skip_escape<'a>(text: &'a str, style: &mut Style) -> &'a str {
         }
         // An operating system command ends with BEL or with ESC \.
         Some(']') => match chars.as_str().find(['\u{7}', '\u{1b}']) {
-            Some(end) if chars.as_str()[end..].starts_with("\u{1b}\\") => &chars.as_str()[end + 2..],
+            Some(end) if chars.as_str()[end..].starts_with("\u{1b}\\") => {
+                &chars.as_str()[end + 2..]
+            }
             Some(end) => &chars.as_str()[end + 1..],
             None => "",
         },
@@ -204,10 +206,7 @@ mod tests {
     #[test]
     fn colours_become_classes_and_the_rest_is_dropped() {
         check("plain <b> & co", "plain &lt;b&gt; &amp; co");
-        check(
-            "\u{1b}[1;31merror\u{1b}[0m: x",
-            "<span class=\"ansi-bold ansi-1\">error</span>: x",
-        );
+        check("\u{1b}[1;31merror\u{1b}[0m: x", "<span class=\"ansi-bold ansi-1\">error</span>: x");
         check("\u{1b}[38;5;9mhi\u{1b}[39m.", "<span class=\"ansi-9\">hi</span>.");
         check("\u{1b}[38;2;250;0;0mhi", "<span class=\"ansi-9\">hi</span>");
         check("\u{1b}]8;;http://x\u{7}link\u{1b}]8;;\u{7}", "link");

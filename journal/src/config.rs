@@ -64,7 +64,8 @@ impl SeriesConfig {
         let description = fields.text("description").unwrap_or_default();
         let language = fields.text("language").unwrap_or_else(|| "en".to_owned());
         if !language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') || language.is_empty() {
-            fields.refuse("language", "`language` should be a language tag such as `en` or `pt-BR`");
+            fields
+                .refuse("language", "`language` should be a language tag such as `en` or `pt-BR`");
         }
         let base_url = fields.text("base_url").unwrap_or_default();
         let base_url = base_url.trim_end_matches('/').to_owned();
@@ -143,6 +144,6 @@ mod tests {
 
     #[test]
     fn broken_yaml_is_placed() {
-        insta::assert_snapshot!(errors("title: Log\nout: [a\nauthor: b\n"), @"");
+        insta::assert_snapshot!(errors("title: Log\nout: [a\nauthor: b\n"), @"momentum.yaml:3:7: this is not YAML: did not find expected ',' or ']'");
     }
 }

@@ -89,7 +89,12 @@ impl EntryEmbedding<'_> {
     }
 
     /// The cell that a label names, with its notebook.
-    fn cell(&mut self, file: &str, label: &str, span: &Range<usize>) -> Option<(&'_ Notebook, &'_ Cell)> {
+    fn cell(
+        &mut self,
+        file: &str,
+        label: &str,
+        span: &Range<usize>,
+    ) -> Option<(&'_ Notebook, &'_ Cell)> {
         let notebooks = self.notebooks;
         self.notebook(file, span)?;
         let notebook = notebooks.get(file)?.as_ref()?;
@@ -102,8 +107,11 @@ impl EntryEmbedding<'_> {
             }
             Err(numbers) => {
                 let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-                let message =
-                    format!("`{label}` names {} cells of `{file}`: {}", numbers.len(), numbers.join(", "));
+                let message = format!(
+                    "`{label}` names {} cells of `{file}`: {}",
+                    numbers.len(),
+                    numbers.join(", ")
+                );
                 let help = "give each cell a label of its own";
                 self.refuse(span.clone(), message, Some(help.into()));
                 None
@@ -156,7 +164,8 @@ impl EntryEmbedding<'_> {
                     let message = format!(
                         "only a short text can stand within a sentence, but cell `{label}` shows {found}"
                     );
-                    let help = "put the image in a paragraph of its own, with blank lines around it";
+                    let help =
+                        "put the image in a paragraph of its own, with blank lines around it";
                     self.refuse(image.span.clone(), message, Some(help.into()));
                     return None;
                 }
@@ -233,7 +242,8 @@ impl Embedding for EntryEmbedding<'_> {
                     .get(&file)
                     .and_then(Option::as_ref)
                     .and_then(|notebook| did_you_mean("", notebook.labels()));
-                let message = format!("say which cell of `{file}` is meant: `#label` after its name");
+                let message =
+                    format!("say which cell of `{file}` is meant: `#label` after its name");
                 self.refuse(image.span.clone(), message, help);
                 None
             }

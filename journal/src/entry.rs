@@ -143,9 +143,8 @@ fn front_matter(fields: &mut Fields<'_>) -> FrontMatter {
         fields.missing("date", "2026-11-22");
     }
     let date = date.and_then(|text| {
-        let date = (text.len() == 10)
-            .then(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok())
-            .flatten();
+        let date =
+            (text.len() == 10).then(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()).flatten();
         if date.is_none() {
             let message = format!("`date` should be a day such as 2026-11-22, but it is `{text}`");
             fields.refuse("date", message);
@@ -209,17 +208,34 @@ mod tests {
     fn mistakes_are_named_with_their_places() {
         insta::assert_snapshot!(
             problems("---\nday: two\ntitel: X\ndate: 22.11.2026\ntags: [a, 1]\nbook: {nam: B}\n---\n"),
-            @""
+            @"
+            entries/x.md:2:1: `title` is missing
+              help: add a line such as `title: What I learned`
+            entries/x.md:2:6: `day` should be a whole number, but it is a text
+            entries/x.md:3:1: there is no key `titel`
+              help: did you mean `title`?
+            entries/x.md:4:7: `date` should be a day such as 2026-11-22, but it is `22.11.2026`
+            entries/x.md:5:7: `tags` should be a list of texts, but it is a number
+            entries/x.md:6:7: `book` has no field `nam`
+              help: did you mean `name`?
+            "
         );
-        insta::assert_snapshot!(problems("no front matter"), @"");
-        insta::assert_snapshot!(problems("---\nday: [1\n---\n"), @"");
+        insta::assert_snapshot!(problems("no front matter"), @"
+        entries/x.md:1:1: the entry has no front matter
+          help: start the file with `---`, then `day:`, `title:`, `date:`, then `---`
+        ");
+        insta::assert_snapshot!(problems("---\nday: [1\n---\n"), @"entries/x.md:3:1: this is not YAML: did not find expected ',' or ']'");
+    }
+
+    fn prop_assert_body(entry: &Entry) {
+        assert!(entry.text.ends_with(entry.body()));
     }
 
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(---\n)?[a-z:\\-\\[\\]{} \n#é0-9!()]{0,80}(---\n)?.{0,40}") {
             let (entry, _) = Entry::parse("entries/x.md", text.into());
-            entry.body();
+            prop_assert_body(&entry);
         }
     }
 }

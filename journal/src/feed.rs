@@ -4,8 +4,8 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 
 use crate::config::SeriesConfig;
-use crate::entry::Entry;
 use crate::embed::SiteMap;
+use crate::entry::Entry;
 use crate::link::href;
 use crate::notebook::chain::hex;
 
@@ -80,5 +80,12 @@ fn urn(series: &str, entry: &str) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = hex(&bytes[..16]);
-    format!("urn:uuid:{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "urn:uuid:{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }

@@ -242,8 +242,7 @@ fn kind(value: &Value) -> &'static str {
 
 /// The byte offset of a line and column, both counted from 1.
 fn offset_of(text: &str, line: usize, column: usize) -> usize {
-    let start: usize =
-        text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let rest = &text[start..];
     let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
     start + within
@@ -258,7 +257,7 @@ mod tests {
         let text = "---\nday: 1\n---\nbody";
         let (yaml, body) = split(text).unwrap();
         assert_eq!((&text[yaml], &text[body..]), ("day: 1\n", "body"));
-        assert_eq!(split("---\r\nday: 1\r\n---\r\nbody").unwrap().1, 20);
+        assert_eq!(split("---\r\nday: 1\r\n---\r\nbody").unwrap().1, 18);
         assert_eq!(split("day: 1\n---\n"), None);
         assert_eq!(split("---\nday: 1\n"), None);
         assert_eq!(split(""), None);

@@ -102,13 +102,14 @@ fn highlight(code: &str, grammar: &HighlightConfiguration) -> Option<String> {
         static HIGHLIGHTER: RefCell<Highlighter> = RefCell::new(Highlighter::new());
     }
     HIGHLIGHTER.with_borrow_mut(|highlighter| {
-        let events =
-            highlighter.highlight(grammar, code.as_bytes(), None, None, |_| None).ok()?;
+        let events = highlighter.highlight(grammar, code.as_bytes(), None, None, |_| None).ok()?;
         let mut html = String::with_capacity(code.len() * 2);
         let mut open = Vec::new();
         for event in events {
             match event.ok()? {
-                HighlightEvent::Source { start, end } => push_escaped(&mut html, code.get(start..end)?),
+                HighlightEvent::Source { start, end } => {
+                    push_escaped(&mut html, code.get(start..end)?)
+                }
                 HighlightEvent::HighlightStart(kind) => {
                     let class = CLASSES.get(kind.0).copied().unwrap_or_default();
                     open.push(!class.is_empty());
@@ -152,9 +153,12 @@ mod tests {
     fn rust_and_python_have_classes() {
         insta::assert_snapshot!(
             to_html("fn main() { let s = \"<b>\"; println!(\"{s}\"); } // x", "rust"),
-            @""
+            @r#"<span class="hl-keyword">fn</span> <span class="hl-function">main</span>() { <span class="hl-keyword">let</span> s = <span class="hl-string">"&lt;b&gt;"</span>; <span class="hl-macro">println</span><span class="hl-macro">!</span>(<span class="hl-string">"{s}"</span>); } <span class="hl-comment">// x</span>"#
         );
-        insta::assert_snapshot!(to_html("def f(x):\n    return x + 1", "python"), @"");
+        insta::assert_snapshot!(to_html("def f(x):\n    return x + 1", "python"), @r#"
+        <span class="hl-keyword">def</span> <span class="hl-function">f</span>(x):
+            <span class="hl-keyword">return</span> x + <span class="hl-constant">1</span>
+        "#);
     }
 
     #[test]

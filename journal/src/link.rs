@@ -99,10 +99,10 @@ mod tests {
         check("../../notebooks/a.ipynb?mime=x#y", Target::Options { options: "mime=x".into() });
         check("../../../x.ipynb#y", Target::Outside);
         check("%2e%2e/%2e%2e/%2e%2e/x.ipynb", Target::Outside);
-        check("day-01.md#top", Target::File {
-            file: "journal/entries/day-01.md".into(),
-            fragment: Some("top".into()),
-        });
+        check(
+            "day-01.md#top",
+            Target::File { file: "journal/entries/day-01.md".into(), fragment: Some("top".into()) },
+        );
         check("#here", Target::Here);
         check("https://example.org/a.ipynb#b", Target::Elsewhere);
         check("/etc/passwd", Target::Elsewhere);

@@ -194,8 +194,7 @@ impl<'e> Renderer<'_, 'e> {
             Event::Start(Tag::Image { dest_url, .. }) => {
                 let len = element_len(events);
                 let caption = plain(&events[1..len - 1]);
-                let image =
-                    Image { target: dest_url, caption, span: span.clone(), block: false };
+                let image = Image { target: dest_url, caption, span: span.clone(), block: false };
                 if let Some(html) = self.embedding.image(&image) {
                     self.push_own_inline(html);
                 }
@@ -255,7 +254,11 @@ impl<'e> Renderer<'_, 'e> {
                     level: *level,
                     id: Some(id.clone().into()),
                     classes: classes.clone(),
-                    attrs: attrs.iter().filter(|(name, _)| name.starts_with("data-")).cloned().collect(),
+                    attrs: attrs
+                        .iter()
+                        .filter(|(name, _)| name.starts_with("data-"))
+                        .cloned()
+                        .collect(),
                 }));
                 self.events(&events[1..len - 1]);
                 let mut anchor = " <a class=\"anchor\" href=\"#".to_owned();

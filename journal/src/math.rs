@@ -3,6 +3,8 @@
 use pulldown_latex::config::{DisplayMode, RenderConfig};
 use pulldown_latex::{Parser, Storage, push_mathml};
 
+use crate::output::escaped;
+
 /// The most bytes of a formula.
 const MAX_FORMULA: usize = 20_000;
 
@@ -20,15 +22,17 @@ pub(crate) fn to_mathml(latex: &str, display: bool) -> Result<String, String> {
         let text = error.to_string();
         return Err(text.lines().next().unwrap_or_default().to_owned());
     }
+    let source = escaped(latex);
     let config = RenderConfig {
         display_mode: if display { DisplayMode::Block } else { DisplayMode::Inline },
-        // The source goes along for those who copy the formula, or hear it read.
-        annotation: Some(latex),
+        // The source goes along for those who copy the formula. The renderer writes it as it is.
+        annotation: Some(&source),
         ..RenderConfig::default()
     };
     let mut mathml = String::new();
     push_mathml(&mut mathml, events.into_iter(), config).map_err(|error| error.to_string())?;
-    Ok(mathml)
+    // The relation `<` is written bare as well.
+    Ok(mathml.replace("><</", ">&lt;</"))
 }
 
 #[cfg(test)]

@@ -38,9 +38,8 @@ pub(crate) fn richest(data: &MimeBundle) -> Option<(&'static str, &str)> {
 
 fn is_rich(output: &Output) -> bool {
     match output {
-        Output::Display { data, .. } => {
-            richest(data).is_some_and(|(mime, _)| !["text/plain", "application/json"].contains(&mime))
-        }
+        Output::Display { data, .. } => richest(data)
+            .is_some_and(|(mime, _)| !["text/plain", "application/json"].contains(&mime)),
         _ => false,
     }
 }
@@ -67,12 +66,21 @@ pub(crate) fn chosen(cell: &Cell) -> Vec<&Output> {
 /// What the cell shows instead, in words.
 pub(crate) fn inline_text(cell: &Cell) -> Result<String, &'static str> {
     let result = cell.outputs.iter().rev().find_map(|output| match output {
-        Output::Display { data, .. } if !is_rich(output) => data.get("text/plain").cloned(),
+        // A value may come with HTML as well; a picture's plain form is only its name.
+        Output::Display { data, .. }
+            if richest(data).is_some_and(|(mime, _)| {
+                ["text/html", "text/plain", "application/json"].contains(&mime)
+            }) =>
+        {
+            data.get("text/plain").cloned()
+        }
         _ => None,
     });
     let text = match result {
         Some(text) => text,
-        None if cell.outputs.iter().any(is_rich) => return Err("a picture, a table or other rich output"),
+        None if cell.outputs.iter().any(is_rich) => {
+            return Err("a picture, a table or other rich output");
+        }
         None => {
             let printed = cell.outputs.iter().filter_map(|output| match output {
                 Output::Stream { name, text } if name != "stderr" => Some(text.as_str()),
@@ -122,7 +130,8 @@ pub(crate) fn to_html(output: &Output, context: &mut OutputContext<'_>) -> Resul
             Ok(preformatted("error", "Error", &text))
         }
         Output::Display { data, metadata } => match richest(data) {
-            None => Ok("<p class=\"unshown\">This output has no form that a page can show.</p>\n".to_owned()),
+            None => Ok("<p class=\"unshown\">This output has no form that a page can show.</p>\n"
+                .to_owned()),
             Some((mime, text)) => display(mime, text, metadata, context),
         },
     }
@@ -145,8 +154,7 @@ fn display(
         }
         "text/markdown" => {
             let mut ids = HashSet::new();
-            let rendered =
-                markdown::render(text, &MarkdownConfig::default(), &mut ids, &mut Inert);
+            let rendered = markdown::render(text, &MarkdownConfig::default(), &mut ids, &mut Inert);
             format!("<div class=\"rich\">{}</div>\n", rendered.html)
         }
         "text/latex" => {

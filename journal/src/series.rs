@@ -131,7 +131,8 @@ impl Series {
             let notebook = match read {
                 Ok(mut notebook) => {
                     notebook.timing = self.timing(&file).filter(|timing| {
-                        let last = notebook.cells.iter().rev().find_map(|c| c.recorded_chain.as_ref());
+                        let last =
+                            notebook.cells.iter().rev().find_map(|c| c.recorded_chain.as_ref());
                         last == Some(&timing.chain)
                     });
                     Some(notebook)

@@ -203,8 +203,8 @@ impl Site<'_> {
     fn pages(&mut self, assets: &mut Assets) -> Result<BTreeMap<String, String>, JournalError> {
         let mut pages = BTreeMap::new();
         let mut put = |name: String, html: Result<String, askama::Error>| {
-            let text = html
-                .map_err(|source| JournalError::Template { page: name.clone(), source })?;
+            let text =
+                html.map_err(|source| JournalError::Template { page: name.clone(), source })?;
             pages.insert(name, text);
             Ok::<(), JournalError>(())
         };
@@ -241,7 +241,8 @@ impl Site<'_> {
         let up = up_from(&one.page);
         let mut site = self.frame(&up);
         site.description = &front.summary;
-        let series = if front.series.is_empty() { &self.series.config.title } else { &front.series };
+        let series =
+            if front.series.is_empty() { &self.series.config.title } else { &front.series };
         EntryPage {
             site,
             series,
@@ -358,3 +359,6 @@ impl Site<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,9 +72,8 @@ fn filter<'u>(element: &str, attribute: &str, value: &'u str) -> Option<Cow<'u, 
 pub(crate) fn is_safe_link(url: &str) -> bool {
     match scheme(url) {
         None => true,
-        Some(scheme) => {
-            ["http", "https", "mailto", "tel", "doi"].contains(&scheme.to_ascii_lowercase().as_str())
-        }
+        Some(scheme) => ["http", "https", "mailto", "tel", "doi"]
+            .contains(&scheme.to_ascii_lowercase().as_str()),
     }
 }
 
@@ -118,7 +117,10 @@ mod tests {
         check("<iframe src=\"x\"></iframe><object data=\"x\"></object><embed src=x>", "");
         check("<svg><script>x</script></svg><math><mi//xlink:href=\"data:x\">", "");
         check("<form action=\"x\"><input type=\"password\"></form>", "<input disabled=\"\">");
-        check("<style>@import 'x'</style><link rel=stylesheet href=x><meta http-equiv=refresh>", "");
+        check(
+            "<style>@import 'x'</style><link rel=stylesheet href=x><meta http-equiv=refresh>",
+            "",
+        );
     }
 
     #[test]
@@ -142,7 +144,9 @@ mod tests {
         for good in ["https://a.b", "mailto:a@b", "x.html#y", "#y", "../a", "a?b=c:d", "MAILTO:a"] {
             assert!(is_safe_link(good), "{good}");
         }
-        for bad in ["javascript:x", "JaVa\tScRiPt:x", " vbscript:x", "data:text/html,x", "file:///x"] {
+        for bad in
+            ["javascript:x", "JaVa\tScRiPt:x", " vbscript:x", "data:text/html,x", "file:///x"]
+        {
             assert!(!is_safe_link(bad), "{bad}");
         }
     }

@@ -21,11 +21,47 @@ const MAX_DEPTH: usize = 200;
 
 /// Elements that may stay. No script, no `foreignObject`, no link, no animation.
 const ELEMENTS: [&str; 42] = [
-    "circle", "clipPath", "defs", "desc", "ellipse", "feBlend", "feColorMatrix", "feComposite",
-    "feFlood", "feGaussianBlur", "feMerge", "feMergeNode", "feOffset", "filter", "g", "image",
-    "line", "linearGradient", "marker", "mask", "metadata", "path", "pattern", "polygon",
-    "polyline", "radialGradient", "rect", "stop", "style", "svg", "switch", "symbol", "text",
-    "textPath", "title", "tspan", "use", "view", "feDropShadow", "feTurbulence", "feTile",
+    "circle",
+    "clipPath",
+    "defs",
+    "desc",
+    "ellipse",
+    "feBlend",
+    "feColorMatrix",
+    "feComposite",
+    "feFlood",
+    "feGaussianBlur",
+    "feMerge",
+    "feMergeNode",
+    "feOffset",
+    "filter",
+    "g",
+    "image",
+    "line",
+    "linearGradient",
+    "marker",
+    "mask",
+    "metadata",
+    "path",
+    "pattern",
+    "polygon",
+    "polyline",
+    "radialGradient",
+    "rect",
+    "stop",
+    "style",
+    "svg",
+    "switch",
+    "symbol",
+    "text",
+    "textPath",
+    "title",
+    "tspan",
+    "use",
+    "view",
+    "feDropShadow",
+    "feTurbulence",
+    "feTile",
     "feMorphology",
 ];
 
@@ -64,7 +100,10 @@ pub(crate) fn clean_svg(text: &str) -> Result<CleanSvg, String> {
                         size = size_of(&start);
                     }
                     style = (name == "style").then(String::new);
-                    write(&mut writer, Event::Start(clean_element(&name, &start, open.is_empty())))?;
+                    write(
+                        &mut writer,
+                        Event::Start(clean_element(&name, &start, open.is_empty())),
+                    )?;
                 } else if dropped_at.is_none() && !TRANSPARENT.contains(&name.as_str()) {
                     dropped_at = Some(open.len());
                 }
@@ -77,7 +116,10 @@ pub(crate) fn clean_svg(text: &str) -> Result<CleanSvg, String> {
                         n_roots += 1;
                         size = size_of(&start);
                     }
-                    write(&mut writer, Event::Empty(clean_element(&name, &start, open.is_empty())))?;
+                    write(
+                        &mut writer,
+                        Event::Empty(clean_element(&name, &start, open.is_empty())),
+                    )?;
                 }
             }
             Event::End(end) => {
@@ -201,7 +243,8 @@ fn size_of(start: &BytesStart<'_>) -> Option<(u32, u32)> {
         let number: f64 = text.trim().trim_end_matches("px").parse().ok()?;
         (1.0..=100_000.0).contains(&number).then_some(number.round() as u32)
     };
-    if let (Some(width), Some(height)) = (of("width").and_then(pixels), of("height").and_then(pixels))
+    if let (Some(width), Some(height)) =
+        (of("width").and_then(pixels), of("height").and_then(pixels))
     {
         return Some((width, height));
     }
@@ -216,7 +259,9 @@ mod tests {
     use super::*;
 
     fn check(inside: &str, expected: &str) {
-        let text = format!("<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"x\">{inside}</svg>");
+        let text = format!(
+            "<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"x\">{inside}</svg>"
+        );
         let expected = format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{expected}</svg>");
         assert_eq!(clean_svg(&text).unwrap().xml, expected, "{inside}");
     }
@@ -233,14 +278,20 @@ mod tests {
         check("<script>alert(1)</script><rect onload=\"x()\"/>", "<rect/>");
         check("<foreignObject><p>x</p></foreignObject><g/>", "<g/>");
         check("<a xlink:href=\"javascript:x\"><rect/></a>", "<rect/>");
-        check("<use xlink:href=\"https://x/y#z\"/><use xlink:href=\"#z\"/>", "<use/><use href=\"#z\"/>");
+        check(
+            "<use xlink:href=\"https://x/y#z\"/><use xlink:href=\"#z\"/>",
+            "<use/><use href=\"#z\"/>",
+        );
         check("<image href=\"https://x/y.png\"/>", "<image/>");
         check(
             "<image xlink:href=\"data:image/png;base64,AA\"/>",
             "<image href=\"data:image/png;base64,AA\"/>",
         );
         check("<image href=\"data:image/svg+xml;base64,AA\"/>", "<image/>");
-        check("<rect style=\"fill: url( https://x )\" fill=\"url('#a')\"/>", "<rect fill=\"url(&apos;#a&apos;)\"/>");
+        check(
+            "<rect style=\"fill: url( https://x )\" fill=\"url('#a')\"/>",
+            "<rect fill=\"url(&apos;#a&apos;)\"/>",
+        );
         check("<style>@import url(x);</style>", "<style></style>");
         check("<style>@im<!-- -->port 'https://x';</style>", "<style></style>");
         check("<style>@im&#112;ort 'https://x';</style>", "<style></style>");
@@ -260,7 +311,9 @@ mod tests {
 
     #[test]
     fn what_is_not_svg_is_refused() {
-        for text in ["", "<p/>", "<svg>", "<svg/><svg/>", "<svg></g></svg>", "text", "<html><svg/></html>"] {
+        for text in
+            ["", "<p/>", "<svg>", "<svg/><svg/>", "<svg></g></svg>", "text", "<html><svg/></html>"]
+        {
             assert!(clean_svg(text).is_err(), "{text}");
         }
     }

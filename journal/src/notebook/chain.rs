@@ -78,6 +78,10 @@ mod tests {
         let start = chain_start();
         let one = chain_next(&start, "let x = 1;");
         let two = chain_next(&one, "x + 1");
-        insta::assert_snapshot!(format!("{start}\n{one}\n{two}"), @"");
+        insta::assert_snapshot!(format!("{start}\n{one}\n{two}"), @"
+        2f15231927f1930f16aa35e3375232cf7ee4adbd30638063dca86883710c31ad
+        a7d87d1b89431d76dfec89ac2541643bc534ef3714be6206c0ead96dcd0de6c8
+        cffd62e15ad7086190d1abc017028ab33d5563011a19be94d505f276a9ac927e
+        ");
     }
 }

@@ -297,19 +297,15 @@ mod tests {
         assert_eq!(cell.state, CellState::Failed);
         let Output::Display { data, .. } = &cell.outputs[0] else { panic!("a result") };
         assert_eq!(data["text/plain"], "2");
-        assert_eq!(
-            cell.outputs[1],
-            Output::Stream { name: "stderr".into(), text: "warn".into() }
-        );
+        assert_eq!(cell.outputs[1], Output::Stream { name: "stderr".into(), text: "warn".into() });
         assert_eq!(cell.anchor(), "cell-2");
     }
 
     /// Two code cells with the chains and outputs given; the states that follow.
     fn states(record: &str, chains: [Option<&str>; 2], tail: &str) -> Vec<CellState> {
         let cell = |source: &str, chain: Option<&str>, outputs: &str| {
-            let chain = chain.map_or(String::new(), |chain| {
-                format!(r#""momentum": {{"chain": "{chain}"}}"#)
-            });
+            let chain = chain
+                .map_or(String::new(), |chain| format!(r#""momentum": {{"chain": "{chain}"}}"#));
             format!(
                 r#"{{"cell_type": "code", "source": "{source}", "metadata": {{{chain}}}, "outputs": [{outputs}]}}"#
             )
@@ -341,12 +337,12 @@ mod tests {
 
     #[test]
     fn broken_notebooks_are_refused_with_a_place() {
-        insta::assert_snapshot!(read("{\"nbformat\": 4,\n \"cells\": [}").unwrap_err(), @"");
-        insta::assert_snapshot!(read("{\"cells\": []}").unwrap_err(), @"");
-        insta::assert_snapshot!(read("{\"nbformat\": 2}").unwrap_err(), @"");
+        insta::assert_snapshot!(read("{\"nbformat\": 4,\n \"cells\": [}").unwrap_err(), @"n.ipynb:2:12: this is not a notebook: expected value at line 2 column 12");
+        insta::assert_snapshot!(read("{\"cells\": []}").unwrap_err(), @"n.ipynb:1:1: `nbformat` is missing, so this is not a notebook");
+        insta::assert_snapshot!(read("{\"nbformat\": 2}").unwrap_err(), @"n.ipynb:1:1: nbformat 2 cannot be read, only 3 and 4");
         insta::assert_snapshot!(
             read("{\"nbformat\": 4, \"cells\": [{\"cell_type\": \"raw\"}, {\"source\": 3}]}").unwrap_err(),
-            @""
+            @"n.ipynb:1:1: cell 2 is not a cell: data did not match any variant of untagged enum Text"
         );
     }
 

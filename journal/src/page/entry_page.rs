@@ -39,7 +39,11 @@ pub(crate) fn source_rows(front: &FrontMatter) -> Vec<SourceRow<'_>> {
                 kind,
                 name: &source.name,
                 url: source.url.as_deref(),
-                details: source.details.iter().map(|(name, value)| format!("{name} {value}")).collect(),
+                details: source
+                    .details
+                    .iter()
+                    .map(|(name, value)| format!("{name} {value}"))
+                    .collect(),
             })
         })
         .collect()

@@ -27,8 +27,10 @@ pub(crate) struct TagPage<'a> {
 
 /// The page of a tag. What cannot stand in a file name is told apart by a hash.
 pub(crate) fn tag_page(tag: &str) -> String {
-    let plain: String =
-        tag.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let plain: String = tag
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
     if plain == tag && plain.len() <= 80 {
         format!("tags/{plain}.html")
     } else {

@@ -66,7 +66,9 @@ pub(crate) fn cells(notebook: &Notebook, context: &mut NotebookContext<'_>) -> V
     let mut html = Vec::with_capacity(notebook.cells.len());
     for (cell, anchor) in notebook.cells.iter().zip(&anchors) {
         html.push(match cell.kind {
-            CellKind::Markdown => text_cell(notebook, cell, &mut ids, std::mem::take(&mut is_first), context),
+            CellKind::Markdown => {
+                text_cell(notebook, cell, &mut ids, std::mem::take(&mut is_first), context)
+            }
             _ => code_cell(notebook, cell, anchor, context),
         });
     }
@@ -199,7 +201,8 @@ impl CellEmbedding<'_, '_> {
         let picture = if let Some(name) = target.strip_prefix("attachment:") {
             let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
             let (mime, data) = richest(self.cell.attachments.get(name.as_ref())?)?;
-            mime.starts_with("image/").then(|| self.context.assets.add_output(mime, data).ok())??
+            mime.starts_with("image/")
+                .then(|| self.context.assets.add_output(mime, data).ok())??
         } else {
             let folder = folder_of(&self.notebook.file);
             let Target::File { file, .. } = Target::parse(folder, target) else { return None };
@@ -220,7 +223,11 @@ impl Embedding for CellEmbedding<'_, '_> {
         let text = if caption.is_empty() { image.target } else { caption };
         let web = scheme(image.target).is_some_and(|scheme| scheme.starts_with("http"));
         let shown = if web {
-            format!("<a href=\"{}\" rel=\"noopener noreferrer\">{}</a>", escaped(image.target), escaped(text))
+            format!(
+                "<a href=\"{}\" rel=\"noopener noreferrer\">{}</a>",
+                escaped(image.target),
+                escaped(text)
+            )
         } else {
             format!("<em>{}</em>", escaped(text))
         };

@@ -53,10 +53,7 @@ pub(super) fn out_folder(series: &Series, config: &BuildConfig) -> Result<PathBu
 
 /// Writes `files` beside `out`, then swaps the two. Killed at any moment, it leaves either the old
 /// site or the new one.
-pub(super) fn replace(
-    out: &Path,
-    files: &BTreeMap<String, Vec<u8>>,
-) -> Result<(), JournalError> {
+pub(super) fn replace(out: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), JournalError> {
     let parent = out.parent().unwrap_or(out);
     std::fs::create_dir_all(parent).map_err(JournalError::io("write", parent))?;
     let name = out.file_name().and_then(|name| name.to_str()).unwrap_or("site");
