@@ -84,10 +84,7 @@ fn the_data_folder_is_the_one_that_jupyter_uses() {
     assert_eq!(own, Path::new("/data"));
     assert!(matches!(with(&[("HOME", "")]), Err(KernelspecError::NoHome)));
     if cfg!(target_os = "linux") {
-        assert_eq!(
-            with(&[("HOME", "/me")]).unwrap(),
-            Path::new("/me/.local/share/jupyter")
-        );
+        assert_eq!(with(&[("HOME", "/me")]).unwrap(), Path::new("/me/.local/share/jupyter"));
         assert_eq!(
             with(&[("HOME", "/me"), ("XDG_DATA_HOME", "/x")]).unwrap(),
             Path::new("/x/jupyter")
