@@ -1,0 +1,67 @@
+//! What a cell's last expression shows.
+
+use std::any::Any;
+use std::fmt::Debug;
+
+use crate::bundle::{Bundle, Show};
+use crate::channel::send_result;
+
+/// Shows the last expression of a cell.
+///
+/// evcxr appends `.evcxr_display()` to it. For a type that has no such method of its own, this
+/// trait has one, so that a cell compiles once, and nothing of the formatting is left for it to
+/// compile: rich types show their richest form, `()` shows nothing, all others their `Debug` text.
+///
+/// To show a type of your own richly, give it an inherent method:
+///
+/// ```
+/// use momentum_cells::prelude::*;
+///
+/// #[derive(Debug)]
+/// struct Celsius(f32);
+/// impl Celsius {
+///     fn evcxr_display(&self) {
+///         show(format!("{:.1} °C", self.0));
+///     }
+/// }
+/// Celsius(21.5).evcxr_display();
+/// ```
+pub trait LastExpression {
+    /// Shows the value as the result of the cell.
+    fn evcxr_display(&self);
+}
+
+impl<T: Debug + 'static> LastExpression for T {
+    fn evcxr_display(&self) {
+        show_last(self, self);
+    }
+}
+
+/// Concrete, so that a cell has nothing to generate for it.
+#[inline(never)]
+fn show_last(value: &dyn Any, debug: &dyn Debug) {
+    if value.is::<()>() {
+        return;
+    }
+    send_result(&rich(value).unwrap_or_else(|| Bundle::text(format!("{debug:?}"))));
+}
+
+/// The bundle of a value whose type has one.
+fn rich(value: &dyn Any) -> Option<Bundle> {
+    fn of<T: Show + 'static>(value: &dyn Any) -> Option<Bundle> {
+        value.downcast_ref::<T>().map(Show::bundle)
+    }
+    None.or_else(|| of::<Bundle>(value)).or_else(|| of::<serde_json::Value>(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rich_types_are_found_behind_any() {
+        let bundle = Bundle::text("t").html("<b>t</b>");
+        assert_eq!(rich(&bundle), Some(bundle.clone()));
+        assert_eq!(rich(&7_i32), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! What can be read off a cell's text: its options, its variables, whether it is complete.
+
+mod variables;
+
+use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode, ast, ast::HasName};
+
+use crate::output::Completeness;
+
+pub(crate) use variables::{new_variables, with_types};
+
+/// The value of an option line on top of a cell, such as `//| label: curves`.
+///
+/// ```
+/// use momentum_kernel::cell::option;
+/// assert_eq!(option("//| label: curves\nlet x = 1;", "label"), Some("curves"));
+/// assert_eq!(option("let x = 1;\n//| label: late", "label"), None);
+/// ```
+pub fn option<'a>(source: &'a str, name: &str) -> Option<&'a str> {
+    source
+        .lines()
+        .map_while(|line| line.trim_start().strip_prefix("//|"))
+        .filter_map(|option| option.split_once(':'))
+        .find_map(|(key, value)| (key.trim() == name).then_some(value.trim()))
+}
+
+/// The cell's commands for the engine (`:dep rand`) and, apart from them, its code.
+///
+/// In each part the lines of the other are empty, so that line numbers stay what they are.
+pub(crate) fn split_commands(source: &str) -> (String, String) {
+    let (mut commands, mut code) = (Vec::new(), Vec::new());
+    for line in source.split('\n') {
+        // Commands stand on top of a cell: later on, such a line may be part of a text.
+        let on_top = code.iter().all(|line: &&str| line.trim().is_empty() || line.trim_start().starts_with("//"));
+        let command = on_top && line.starts_with(':');
+        commands.push(if command { line } else { "" });
+        code.push(if command { "" } else { line });
+    }
+    (commands.join("\n").trim_end().to_owned(), code.join("\n"))
+}
+
+/// Begins the function in which a cell is parsed.
+const BEFORE: &str = "async fn cell() {\n";
+
+/// The syntax tree of the function whose body is the cell, and whether it has errors.
+fn parse(source: &str) -> (SyntaxNode, Vec<ra_ap_syntax::SyntaxError>) {
+    let parsed = SourceFile::parse(&format!("{BEFORE}{source}\n}}"), Edition::Edition2024);
+    (parsed.syntax_node(), parsed.errors())
+}
+
+/// Whether the cell can be run as typed so far.
+pub(crate) fn completeness(source: &str) -> Completeness {
+    let (mut depth, mut open_text) = (0_i64, false);
+    for token in SourceFile::parse(source, Edition::Edition2024).syntax_node().descendants_with_tokens() {
+        let Some(token) = token.into_token() else { continue };
+        match token.kind() {
+            SyntaxKind::L_CURLY | SyntaxKind::L_PAREN | SyntaxKind::L_BRACK => depth += 1,
+            SyntaxKind::R_CURLY | SyntaxKind::R_PAREN | SyntaxKind::R_BRACK => depth -= 1,
+            SyntaxKind::COMMENT => {
+                open_text |= token.text().starts_with("/*") && !token.text().ends_with("*/");
+            }
+            _ => {}
+        }
+    }
+    let (_, errors) = parse(source);
+    open_text |= errors.iter().any(|error| error.to_string().contains("Missing trailing"));
+    let last = source.trim_end();
+    if depth > 0 || open_text || (!errors.is_empty() && last.ends_with([',', '.', '=', '+', '|', '&'])) {
+        let depth = usize::try_from(depth.max(0)).unwrap_or_default();
+        Completeness::Incomplete { indent: "    ".repeat(depth) }
+    } else if errors.is_empty() || source.trim_start().starts_with(':') {
+        Completeness::Complete
+    } else {
+        Completeness::Invalid
+    }
+}
+
+/// The name that covers a byte of the code, or ends there.
+pub(crate) fn name_at(source: &str, cursor: usize) -> Option<&str> {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let cursor = (0..=cursor.min(source.len())).rev().find(|&at| source.is_char_boundary(at))?;
+    let (before, after) = source.split_at(cursor);
+    let start = before.trim_end_matches(part).len();
+    let end = cursor + after.len() - after.trim_start_matches(part).len();
+    (start < end).then(|| &source[start..end])
+}
+
+/// The line of a cell that defines a name, with the documentation above it.
+pub(crate) fn definition(source: &str, name: &str) -> Option<String> {
+    const WORDS: [&str; 8] = ["let", "fn", "struct", "enum", "trait", "const", "static", "type"];
+    let lines: Vec<&str> = source.lines().collect();
+    let at = lines.iter().position(|line| {
+        let words: Vec<&str> =
+            line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| *word != "mut").collect();
+        words.windows(2).any(|pair| WORDS.contains(&pair[0]) && pair[1] == name)
+    })?;
+    let documented = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with("///"));
+    let from = at - documented.count();
+    Some(lines[from..=at].join("\n").trim_end_matches(['{', ' ']).to_owned())
+}
+
+/// The statements of the parsed cell, outermost only.
+fn statements(tree: &SyntaxNode) -> impl Iterator<Item = ast::Stmt> {
+    tree.descendants()
+        .find_map(ast::Fn::cast)
+        .filter(|function| function.name().is_some_and(|name| name.text() == "cell"))
+        .and_then(|function| function.body())
+        .into_iter()
+        .flat_map(|body| body.statements().collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_taken_from_the_top_only() {
+        let (commands, code) = split_commands("//| label: a\n:dep rand = \"0.9\"\nlet t = \"\n:dep no\";");
+        assert_eq!(commands.trim(), ":dep rand = \"0.9\"");
+        assert_eq!(code, "//| label: a\n\nlet t = \"\n:dep no\";");
+    }
+
+    #[test]
+    fn completeness_of_what_is_typed() {
+        let check = |source: &str, expected| assert_eq!(completeness(source), expected, "{source}");
+        check("1 + 1", Completeness::Complete);
+        check("let x = 1;", Completeness::Complete);
+        check(":vars", Completeness::Complete);
+        check("fn f() {", Completeness::Incomplete { indent: "    ".into() });
+        check("let v = vec![\n    (1,", Completeness::Incomplete { indent: "        ".into() });
+        check("let s = \"abc", Completeness::Incomplete { indent: String::new() });
+        check("let x = 1 )", Completeness::Invalid);
+    }
+}

@@ -1,0 +1,193 @@
+//! The types of a cell's variables, as the compiler infers them.
+//!
+//! evcxr must write down the type of each variable that it keeps, and asks rust-analyzer for it.
+//! Without the standard library's sources (which a fresh Rust toolchain does not have)
+//! rust-analyzer does not know `Vec`, and it may guess an integer's type wrongly. So the
+//! cell is type-checked once by the compiler itself, with a bound on each variable that nothing
+//! fulfils: the message names the type, in full and after all inference.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CompilerConfig, direct};
+
+/// The type of one variable, as Rust code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariableType {
+    /// The variable.
+    pub name: String,
+    /// Its type.
+    pub type_name: String,
+}
+
+/// Where the answer is left, in the session's folder.
+const ANSWER: &str = "types.json";
+
+/// The function to which evcxr gives each variable in the code that it has checked.
+const STORE: &str = "fn evcxr_variable_store<T: 'static>(_: T) {}";
+
+/// The same with a bound that no type fulfils.
+const PROBE: &str = "trait MomentumProbe {} fn evcxr_variable_store<T: MomentumProbe>(_: T) {}";
+
+/// Makes the compiler print types with their paths and without abbreviation.
+const FULL_PATHS: [&str; 2] = ["-Ztrim-diagnostic-paths=no", "--verbose"];
+
+/// The types found by the last check, if it found any.
+pub fn variable_types(folder: &Path) -> Vec<VariableType> {
+    let answer = folder.join(ANSWER);
+    let types = fs::read(&answer).ok().and_then(|json| serde_json::from_slice(&json).ok());
+    let _ = fs::remove_file(answer);
+    types.unwrap_or_default()
+}
+
+/// Stands in for `cargo check`: leaves the types in a file and passes on only real errors.
+pub(super) fn check(
+    config: &CompilerConfig,
+    folder: &Path,
+    alone: Option<()>,
+    arguments: &[OsString],
+) -> ExitCode {
+    let source = fs::read_to_string("src/lib.rs").unwrap_or_default();
+    let _ = fs::write("src/lib.rs", source.replacen(STORE, PROBE, 1));
+    let mut command = match alone {
+        Some(()) => {
+            let mut rustc = direct::rustc(config);
+            // Out of the compiler's target folder: nothing of a probe is ever run.
+            rustc.args(["--crate-type", "lib", "--emit=metadata", "src/lib.rs", "-o"]);
+            rustc.arg(folder.join("probe.rmeta")).args(FULL_PATHS);
+            rustc
+        }
+        None => direct::real_cargo(config, arguments, &FULL_PATHS),
+    };
+    // Full paths in messages are an unstable option of the stable compiler.
+    command.env("RUSTC_BOOTSTRAP", "1").stdin(Stdio::null());
+    let output = command.output();
+    let _ = fs::write("src/lib.rs", &source);
+    let Ok(output) = output else { return ExitCode::from(101) };
+    let text = [output.stdout, output.stderr].concat();
+    let (mut types, mut other_errors) = (Vec::new(), false);
+    for line in String::from_utf8_lossy(&text).lines() {
+        let Some(diagnostic) = Diagnostic::parse(line) else { continue };
+        match diagnostic.variable_type() {
+            Some(found) => types.push(found),
+            None if diagnostic.is_error() => {
+                other_errors = true;
+                println!("{line}");
+            }
+            None => {}
+        }
+    }
+    if other_errors {
+        return ExitCode::from(101);
+    }
+    let _ = fs::write(folder.join(ANSWER), serde_json::to_vec(&types).unwrap_or_default());
+    ExitCode::SUCCESS
+}
+
+/// The part of a compiler message that matters here.
+#[derive(Deserialize)]
+struct Diagnostic {
+    message: String,
+    level: String,
+    code: Option<Code>,
+    spans: Vec<Span>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
+}
+
+#[derive(Deserialize)]
+struct Span {
+    is_primary: bool,
+    text: Vec<Line>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    text: String,
+}
+
+/// How cargo wraps it.
+#[derive(Deserialize)]
+struct Wrapped {
+    message: Diagnostic,
+}
+
+impl Diagnostic {
+    fn parse(line: &str) -> Option<Diagnostic> {
+        let wrapped = serde_json::from_str::<Wrapped>(line).map(|wrapped| wrapped.message);
+        wrapped.or_else(|_| serde_json::from_str(line)).ok()
+    }
+
+    fn is_error(&self) -> bool {
+        self.level == "error"
+            && !self.message.starts_with("aborting due to")
+            && !self.message.contains("MomentumProbe")
+    }
+
+    /// What the message says of a variable, if it is an answer to the probe.
+    fn variable_type(&self) -> Option<VariableType> {
+        let code = self.code.as_ref()?;
+        let type_name = self
+            .message
+            .strip_prefix("the trait bound `")?
+            .split_once(": MomentumProbe` is not satisfied")?
+            .0;
+        let line = self.spans.iter().find(|span| span.is_primary)?.text.first()?;
+        let name = line.text.trim().strip_prefix("evcxr_variable_store(")?.strip_suffix(");")?;
+        (code.code == "E0277")
+            .then(|| VariableType { name: name.to_owned(), type_name: nameable(type_name) })
+    }
+}
+
+/// Turns a type as the compiler prints it into a type as one would write it.
+fn nameable(printed: &str) -> String {
+    let mut text = printed.replace("{integer}", "i32").replace("{float}", "f64");
+    // A function item `fn(i32) -> i32 {double}` is kept as a pointer to it.
+    if text.contains("fn(") && text.ends_with('}') && let Some(end) = text.rfind(" {") {
+        text.truncate(end);
+    }
+    // Only references to what lives for ever can be kept.
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('&') {
+        let (before, after) = rest.split_at(at + 1);
+        result.push_str(before);
+        if !after.starts_with('\'') {
+            result.push_str("'static ");
+        }
+        rest = after;
+    }
+    result + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(printed: &str, written: &str) {
+        assert_eq!(nameable(printed), written);
+    }
+
+    #[test]
+    fn printed_types_become_written_ones() {
+        check("std::vec::Vec<{integer}>", "std::vec::Vec<i32>");
+        check("Foo<{float}>", "Foo<f64>");
+        check("&str", "&'static str");
+        check("fn(i32) -> i32 {double}", "fn(i32) -> i32");
+        check("[[u8; 3]; 4]", "[[u8; 3]; 4]");
+    }
+
+    #[test]
+    fn an_answer_to_the_probe_is_understood() {
+        let line = r#"{"message":"the trait bound `std::vec::Vec<{integer}>: MomentumProbe` is not satisfied","level":"error","code":{"code":"E0277"},"spans":[{"is_primary":true,"text":[{"text":"evcxr_variable_store(v);"}]}]}"#;
+        let found = Diagnostic::parse(line).unwrap().variable_type().unwrap();
+        assert_eq!(found, VariableType { name: "v".into(), type_name: "std::vec::Vec<i32>".into() });
+    }
+}

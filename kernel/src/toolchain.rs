@@ -1,0 +1,116 @@
+//! The Rust toolchain that compiles cells: the one that compiled this kernel.
+//!
+//! A cell links to the prebuilt helpers, and Rust has no stable binary interface: both must come
+//! from the same compiler, whatever toolchain is the default where the notebook lies.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Set by rustup's `cargo` while it builds this kernel, such as `1.95.0-x86_64-unknown-linux-gnu`.
+const BUILT_BY: Option<&str> = option_env!("RUSTUP_TOOLCHAIN");
+
+/// Where the compiler is, and which one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toolchain {
+    /// The compiler itself, not rustup's proxy: a proxy costs 20 ms a cell.
+    pub rustc: PathBuf,
+    /// Cargo itself.
+    pub cargo: PathBuf,
+    /// First line of `rustc --version`, such as `rustc 1.95.0 (59807616e 2026-04-14)`.
+    pub version: String,
+    /// Target triple of this machine.
+    pub host: String,
+    /// The folder with the standard library's files for this machine.
+    pub library_folder: PathBuf,
+}
+
+/// Why no toolchain can be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ToolchainError {
+    /// Neither rustup nor the path knows the tool.
+    #[error("`{tool}` was not found; cells are compiled by the Rust toolchain: install it from https://rustup.rs and open a new terminal")]
+    Missing {
+        /// `rustc` or `cargo`.
+        tool: &'static str,
+    },
+    /// The tool is there and does not run.
+    #[error("`{}` does not run; try `rustup toolchain install {}`", path.display(), BUILT_BY.unwrap_or("stable"))]
+    Broken {
+        /// The tool.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The compiler answered something that is not understood.
+    #[error("`{} -vV` gave no `{field}` line", path.display())]
+    Unknown {
+        /// The compiler.
+        path: PathBuf,
+        /// The line that is missing.
+        field: &'static str,
+    },
+}
+
+impl Toolchain {
+    /// Finds the toolchain.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or when it does not run.
+    pub fn find() -> Result<Toolchain, ToolchainError> {
+        let rustc = find_tool("rustc")?;
+        let cargo = find_tool("cargo")?;
+        let verbose = run(&rustc, &["-vV"])?;
+        let field = |name: &'static str| {
+            verbose
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .map(|rest| rest.trim_start_matches(':').trim().to_owned())
+                .ok_or_else(|| ToolchainError::Unknown { path: rustc.clone(), field: name })
+        };
+        let version = verbose.lines().next().unwrap_or_default().to_owned();
+        let host = field("host")?;
+        let library_folder = run(&rustc, &["--print", "target-libdir"])?.trim().into();
+        Ok(Toolchain { host, version, library_folder, rustc, cargo })
+    }
+}
+
+fn find_tool(tool: &'static str) -> Result<PathBuf, ToolchainError> {
+    let mut rustup = Command::new("rustup");
+    rustup.args(["which", tool]);
+    if let Some(toolchain) = BUILT_BY {
+        rustup.args(["--toolchain", toolchain]);
+    }
+    if let Ok(output) = rustup.output()
+        && output.status.success()
+    {
+        return Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    }
+    std::env::var_os("PATH")
+        .and_then(|path| {
+            std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file())
+        })
+        .ok_or(ToolchainError::Missing { tool })
+}
+
+fn run(program: &Path, arguments: &[&str]) -> Result<String, ToolchainError> {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .map_err(|source| ToolchainError::Broken { path: program.to_owned(), source })?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_toolchain_that_runs_this_test_is_found() {
+        let toolchain = Toolchain::find().unwrap();
+        assert!(toolchain.version.starts_with("rustc 1."), "{}", toolchain.version);
+        assert!(toolchain.library_folder.is_dir());
+        assert!(toolchain.cargo.is_file());
+    }
+}

@@ -1,0 +1,88 @@
+//! `momentum build`: execute what is new or changed, then render the journal.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use miette::{IntoDiagnostic, Result};
+use momentum_journal::{BuildConfig, Series};
+use momentum_kernel::notebook::Notebook;
+use momentum_kernel::provenance::{Freshness, freshness};
+
+use crate::helpers::Workshop;
+use crate::progress::clock;
+use crate::report::{self, Several};
+use crate::run::run_notebook;
+
+/// Execute every notebook of the series that is new or changed, then render the journal.
+///
+/// Example: momentum build
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The series: the folder with momentum.yaml, or with journal/momentum.yaml
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Where the site goes [default: _site in FOLDER]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Execute every notebook, changed or not
+    #[arg(long)]
+    rerun: bool,
+    /// Execute nothing
+    #[arg(long, conflicts_with = "rerun")]
+    no_run: bool,
+    /// Fail if an entry shows an output that no longer holds
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
+    let started = Instant::now();
+    let series = Series::open(&arguments.folder).map_err(report::journal)?;
+    let notebooks = series.notebooks().map_err(report::journal)?;
+    let failures = if arguments.no_run { Vec::new() } else { run_stale(&notebooks, arguments.rerun)? };
+    eprintln!("Rendering the journal");
+    let config = BuildConfig { out: arguments.out.clone(), strict: arguments.strict, ..BuildConfig::default() };
+    let built = series.build(&config).map_err(report::journal)?;
+    for output in &built.unproven {
+        eprintln!(
+            "  warning: {}:{}:{}: the output `{}` of {} is marked on the page: {}",
+            output.entry, output.line, output.column, output.label, output.notebook, output.state
+        );
+    }
+    eprintln!("  {} pages in {}", built.pages.len(), clock(started.elapsed()));
+    if let Some(failures) = Several::new(failures, "notebooks did not run to their end") {
+        return Err(failures.into());
+    }
+    let index = std::path::absolute(&built.index).into_diagnostic()?;
+    println!("The journal is ready. Open {} in a browser.", index.display());
+    Ok(())
+}
+
+/// Runs the notebooks whose outputs do not hold; gives the failures.
+fn run_stale(notebooks: &[PathBuf], rerun: bool) -> Result<Vec<miette::Report>> {
+    let mut failures = Vec::new();
+    let mut workshop = Workshop::open(0)?;
+    for path in notebooks {
+        let reason = match Notebook::read(path) {
+            Ok(_) if rerun => "asked for",
+            Ok(notebook) => match freshness(&notebook, &workshop.environment) {
+                Freshness::Fresh => {
+                    eprintln!("Fresh   {}", path.display());
+                    continue;
+                }
+                Freshness::NeverRun => "it was never run",
+                Freshness::CodeChanged => "its code has changed",
+                Freshness::EnvironmentChanged => "kernel, compiler or helpers have changed",
+                Freshness::Failed => "its last run failed",
+                _ => "it may have changed",
+            },
+            // Said by the journal, with all other problems.
+            Err(_) => continue,
+        };
+        eprintln!("Stale   {} ({reason})", path.display());
+        if let Err(failure) = run_notebook(path, &mut workshop, false) {
+            failures.push(failure);
+        }
+    }
+    Ok(failures)
+}

@@ -1,0 +1,74 @@
+//! `momentum kernel`: the Jupyter kernel itself.
+
+use std::path::PathBuf;
+
+use miette::{IntoDiagnostic, Result};
+use momentum_kernel::kernelspec::{self, Location};
+use momentum_kernel::output::Interpreter;
+use momentum_kernel::session::KernelInfo;
+use momentum_kernel::wire;
+
+use crate::helpers::Workshop;
+
+/// Make the kernel known to Jupyter, or serve it.
+///
+/// Example: momentum kernel install
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Make the kernel known to Jupyter, and compile the helpers that its cells have
+    Install(Place),
+    /// Undo `install`
+    Uninstall(Place),
+    /// Serve a Jupyter client (Jupyter calls this)
+    Serve {
+        /// The connection file that Jupyter wrote
+        connection_file: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+struct Place {
+    /// Install below this folder (a Python environment's) instead of for the user
+    #[arg(long, value_name = "FOLDER")]
+    prefix: Option<PathBuf>,
+}
+
+impl Place {
+    fn location(&self) -> Location {
+        self.prefix.clone().map_or(Location::User, Location::Prefix)
+    }
+}
+
+pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
+    match &arguments.action {
+        Action::Install(place) => {
+            Workshop::open(0)?.helpers()?;
+            let program = std::env::current_exe().into_diagnostic()?;
+            let folder = kernelspec::install(&program, &place.location()).into_diagnostic()?;
+            println!("Installed the kernel \"Rust (Momentum)\" at {}", folder.display());
+            println!("Choose it in JupyterLab, or run: jupyter console --kernel momentum");
+            Ok(())
+        }
+        Action::Uninstall(place) => {
+            let folder = kernelspec::uninstall(&place.location()).into_diagnostic()?;
+            println!("Removed {}", folder.display());
+            Ok(())
+        }
+        Action::Serve { connection_file } => {
+            let version = env!("CARGO_PKG_VERSION").to_owned();
+            let info = KernelInfo { version, language_version: "1.95.0".into() };
+            wire::serve(connection_file, info, || {
+                let folder = std::env::current_dir()?;
+                let mut workshop = Workshop::open(0)?;
+                Ok(Box::new(workshop.engine(folder)?) as Box<dyn Interpreter>)
+            })
+            .into_diagnostic()
+        }
+    }
+}
