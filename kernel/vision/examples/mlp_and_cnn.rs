@@ -16,7 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut mlp = mlp()?;
     let mut cnn = mnist_cnn()?;
     println!("{}\n{}", mlp.summary(), cnn.summary());
-    let config = FitConfig { epochs: 8, batch: 32, learning_rate: 0.002, decay: 0.8, ..Default::default() };
+    let config =
+        FitConfig { epochs: 10, batch: 32, learning_rate: 0.003, decay: 0.8, ..Default::default() };
     let histories = [train(&mut mlp, &data, &config)?, train(&mut cnn, &data, &config)?];
     write(&folder, "curves", &learning_curves(&histories)?)?;
 

@@ -73,14 +73,14 @@ impl From<CpuError> for LayerError {
     }
 }
 
-/// Weights drawn uniformly from `-b .. b` with `b = sqrt(6 / fan_in)`, which keeps the spread of
-/// values through layers with ReLU (He, Zhang, Ren and Sun 2015).
+/// Weights drawn uniformly from `-b .. b` with `b = sqrt(3 / fan_in)`, which gives them a variance of
+/// 1 / fan_in (LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998).
 fn weights<S: Shape>(
     shape: S,
     fan_in: usize,
     random: &mut Random,
 ) -> Result<Tensor<S, f32, Cpu>, LayerError> {
-    let bound = (6.0 / fan_in.max(1) as f32).sqrt();
+    let bound = (3.0 / fan_in.max(1) as f32).sqrt();
     let values = (0..shape.num_elements()).map(|_| random.uniform(-bound, bound)).collect();
     Ok(Cpu::default().try_tensor_from_vec(values, shape)?)
 }

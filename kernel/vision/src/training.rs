@@ -285,7 +285,7 @@ mod tests {
         assert_eq!((one.clone(), history.clone()), train_with_threads(2));
         assert_eq!((one.clone(), history.clone()), train_with_threads(4));
         assert!(history.epochs[1].train_loss < history.epochs[0].train_loss);
-        insta::assert_snapshot!(one, @"6cb54bf6dd08e7b8000dd0133a030eb48592a09dca36a58b41f850a05bd76e7f");
+        insta::assert_snapshot!(one, @"c75fef5c42066a5c0aa7514def3c6dd41ddaea61c6027b67c72856bb53f7a60f");
     }
 
     #[test]

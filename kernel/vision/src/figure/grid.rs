@@ -5,7 +5,7 @@ use super::panel::{Anchor, Panel, Text};
 use super::{FigureError, Picture};
 use crate::data::{Dataset, Image};
 use crate::network::{FeatureMaps, Network};
-use crate::table::{Table, percent};
+use crate::table::{Table, grouped, percent};
 
 const MARGIN: f64 = 20.0;
 const TITLE: f64 = 52.0;
@@ -27,7 +27,10 @@ pub fn batch_preview(data: &Dataset, n: usize) -> Result<Picture, FigureError> {
     let height = TITLE + n.div_ceil(columns) as f64 * step_y + 6.0;
     let mut panel = Panel::new(width, height);
     let [_, rows, pixels] = data.image_shape();
-    title(&mut panel, &format!("{n} of {} images, {rows} × {pixels} grey pixels each", data.len()));
+    title(
+        &mut panel,
+        &format!("{n} of {} images, {rows} × {pixels} grey pixels each", grouped(data.len())),
+    );
     let mut table = Table::new("Images shown, in order", ["image", "class"]);
     for i in 0..n {
         let image = data.image(i);
@@ -128,15 +131,15 @@ pub fn first_layer_kernels(network: &Network) -> Result<Picture, FigureError> {
     let (step_x, step_y) = (SIDE + 14.0, SIDE + 30.0);
     let rows = kernels.channels.div_ceil(COLUMNS);
     let columns = COLUMNS.min(kernels.channels);
-    let width = (2.0 * MARGIN + columns as f64 * step_x - 14.0).max(460.0);
+    let width = (2.0 * MARGIN + columns as f64 * step_x - 14.0).max(540.0);
     let mut panel = Panel::new(width, TITLE + rows as f64 * step_y + 30.0);
     let (n, side) = (kernels.channels, kernels.height);
     title(&mut panel, &format!("The {n} kernels of the first layer, {side} × {side} weights each"));
-    let greatest = kernels.values.iter().fold(0.0f32, |most, w| most.max(w.abs()));
     let mut table = Table::new("Edge share of each kernel", ["kernel", "edge share"]);
     let mut sum = 0.0;
     for channel in 0..n {
         let kernel = kernels.map(channel);
+        let greatest = kernel.iter().fold(0.0f32, |most, w| most.max(w.abs()));
         let pixels: Vec<Rgb> =
             kernel.iter().map(|w| diverging(w / greatest.max(f32::MIN_POSITIVE))).collect();
         let (x, y) = (
@@ -153,7 +156,8 @@ pub fn first_layer_kernels(network: &Network) -> Result<Picture, FigureError> {
         table.push([(channel + 1).to_string(), percent(share)]);
     }
     let bottom = TITLE + rows as f64 * step_y + 14.0;
-    let legend = "blue: negative, white: zero, orange: positive; below: edge share";
+    let legend =
+        "each scaled on its own; blue: negative, white: zero, orange: positive; below: edge share";
     panel.text(MARGIN, bottom, legend, Text { size: 12.0, colour: SOFT_INK, ..Text::default() });
     let chance = 2.0 / (side * side - 1).max(2) as f64;
     let caption = format!(

@@ -2,17 +2,17 @@
 
 use super::{Builder, Cnn, Mlp, Network, NetworkError};
 
-/// A multilayer perceptron for 28 x 28 grey images of ten classes: 784-128-64-10, 109,386
+/// A multilayer perceptron for 28 x 28 grey images of ten classes: 784-72-64-10, 61,842
 /// parameters.
 ///
 /// # Errors
 /// None for this fixed plan.
 pub fn mlp() -> Result<Network, NetworkError> {
-    Mlp::on([1, 28, 28]).hidden(128).hidden(64).classes(10)
+    Mlp::on([1, 28, 28]).hidden(72).hidden(64).classes(10)
 }
 
-/// A small convolutional network for 28 x 28 grey images of ten classes, with fewer parameters than
-/// [`mlp`].
+/// A small convolutional network for 28 x 28 grey images of ten classes: 61,130 parameters, a little
+/// fewer than [`mlp`]. Its first kernels are 5 x 5 pixels large, so that an edge has room in them.
 ///
 /// # Errors
 /// None for this fixed plan.
@@ -22,8 +22,8 @@ pub fn mnist_cnn() -> Result<Network, NetworkError> {
 
 fn mnist_cnn_layers() -> Builder {
     Cnn::on([1, 28, 28])
-        .conv(16, 3)
-        .padding(1)
+        .conv(16, 5)
+        .padding(2)
         .relu()
         .max_pool(2)
         .conv(32, 3)
