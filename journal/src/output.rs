@@ -53,7 +53,7 @@ pub(crate) fn chosen(cell: &Cell) -> Vec<&Output> {
         &|output| matches!(output, Output::Stream { name, text } if name != "stderr" && !text.trim().is_empty()),
         &|output| matches!(output, Output::Stream { text, .. } if !text.trim().is_empty()),
     ];
-    let rule = rules.iter().find(|rule| cell.outputs.iter().any(|output| rule(output)));
+    let rule = rules.iter().find(|rule| cell.outputs.iter().any(rule));
     let is_chosen = |output: &&Output| {
         matches!(output, Output::Error { .. }) || rule.is_some_and(|rule| rule(output))
     };

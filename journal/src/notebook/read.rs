@@ -35,7 +35,10 @@ pub fn read_notebook(file: &str, bytes: &[u8]) -> Result<Notebook, Box<Problem>>
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let raw: RawNotebook = serde_json::from_slice(bytes).map_err(|error| {
-        let mut problem = refuse(format!("this is not a notebook: {error}"));
+        let full = error.to_string();
+        // The place is said by the problem itself, once.
+        let message = full.split(" at line ").next().unwrap_or(&full);
+        let mut problem = refuse(format!("this is not a notebook: {message}"));
         problem.line = error.line().max(1);
         problem.column = error.column().max(1);
         problem
@@ -118,7 +121,7 @@ struct RawCell {
 
 /// nbformat's multi-line string: one text, or a list of lines that keep their line ends.
 #[derive(Deserialize, Default)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text or a list of lines")]
 enum Text {
     One(String),
     Lines(Vec<String>),
@@ -337,12 +340,12 @@ mod tests {
 
     #[test]
     fn broken_notebooks_are_refused_with_a_place() {
-        insta::assert_snapshot!(read("{\"nbformat\": 4,\n \"cells\": [}").unwrap_err(), @"n.ipynb:2:12: this is not a notebook: expected value at line 2 column 12");
+        insta::assert_snapshot!(read("{\"nbformat\": 4,\n \"cells\": [}").unwrap_err(), @"n.ipynb:2:12: this is not a notebook: expected value");
         insta::assert_snapshot!(read("{\"cells\": []}").unwrap_err(), @"n.ipynb:1:1: `nbformat` is missing, so this is not a notebook");
         insta::assert_snapshot!(read("{\"nbformat\": 2}").unwrap_err(), @"n.ipynb:1:1: nbformat 2 cannot be read, only 3 and 4");
         insta::assert_snapshot!(
             read("{\"nbformat\": 4, \"cells\": [{\"cell_type\": \"raw\"}, {\"source\": 3}]}").unwrap_err(),
-            @"n.ipynb:1:1: cell 2 is not a cell: data did not match any variant of untagged enum Text"
+            @"n.ipynb:1:1: cell 2 is not a cell: expected a text or a list of lines"
         );
     }
 
@@ -356,7 +359,8 @@ mod tests {
             bytes.splice(at..end, with.bytes());
             if let Ok(notebook) = read_notebook("m.ipynb", &bytes) {
                 for cell in &notebook.cells {
-                    (cell.anchor(), cell.code(), notebook.cell(&cell.anchor()).is_ok());
+                    proptest::prop_assert!(cell.source.ends_with(cell.code()));
+                    let _ = notebook.cell(&cell.anchor());
                 }
             }
         }

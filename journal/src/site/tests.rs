@@ -95,7 +95,7 @@ fn every_problem_is_reported_at_once_and_in_order() {
     insta::assert_snapshot!(errors(
         "![a](../notebooks/sampel.ipynb#curves)\n\nText ![b](../notebooks/sample.ipynb#curve) and\n[c](../notebooks/sample.ipynb#acuracy).\n\n\
          Inline ![d](../notebooks/sample.ipynb#curves).\n\n![e](../notebooks/sample.ipynb#unrun)\n\n![f](../notebooks/sample.ipynb)\n\n\
-         [g](day-03.md) ![h](https://example.org/x.png) ![i](no.png) [j](javascript:x) $\\frac{$\n\n\
+         [g](day-03.md) ![h](https://example.org/x.png) ![i](no.png) [j](javascript:x) $\\nosuch$\n\n\
          ![k](../../outside.ipynb#x) [l](../../../etc/passwd) ![m](../notebooks/sample.ipynb?x=1#log)\n"
     ), @"
     entries/day-02.md:6:1: there is no notebook `notebooks/sampel.ipynb`
@@ -116,6 +116,7 @@ fn every_problem_is_reported_at_once_and_in_order() {
       help: save it beside the entry: pages fetch nothing from elsewhere
     entries/day-02.md:17:48: there is no picture `entries/no.png`
     entries/day-02.md:17:61: the link `javascript:x` is not a web or mail address
+    entries/day-02.md:17:79: the formula cannot be drawn: parsing error: unknown primitive command found
     entries/day-02.md:19:1: `../../outside.ipynb#x` leads out of the series
       help: link to files below the folder with the configuration only
     entries/day-02.md:19:29: `../../../etc/passwd` leads out of the series
