@@ -74,7 +74,6 @@ fn run_stale(notebooks: &[PathBuf], rerun: bool) -> Result<Vec<miette::Report>> 
                 Freshness::CodeChanged => "its code has changed",
                 Freshness::EnvironmentChanged => "kernel, compiler or helpers have changed",
                 Freshness::Failed => "its last run failed",
-                _ => "it may have changed",
             },
             // Said by the journal, with all other problems.
             Err(_) => continue,

@@ -32,7 +32,6 @@ impl HelperLine {
                     eprintln!("{line}");
                 }
             }
-            _ => {}
         }
     }
 

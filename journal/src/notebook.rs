@@ -112,6 +112,18 @@ pub enum CellState {
     Unrecorded,
 }
 
+impl std::fmt::Display for CellState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            CellState::Fresh => "fresh",
+            CellState::Stale => "stale: the code has changed since it was run",
+            CellState::NeverRun => "never run",
+            CellState::Failed => "failed",
+            CellState::Unrecorded => "run by a kernel that keeps no record",
+        })
+    }
+}
+
 /// One output of a cell.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -308,10 +308,11 @@ impl Session {
         let folder = tempfile::Builder::new().prefix("momentum-").tempdir()?;
         let compiler = CompilerConfig::new(&config.toolchain, config.helpers.clone());
         compiler.write(folder.path())?;
-        let library = config.helpers.as_ref().map(|set| set.library.as_path());
+        let mut libraries = vec![config.toolchain.standard_library()?];
+        libraries.extend(config.helpers.iter().map(|set| set.library.clone()));
         let command = process::supervisor(
             &supervisor.marks_descriptor,
-            library,
+            &libraries,
             &config.folder,
             &compiler.path,
             config.seed,
@@ -325,6 +326,8 @@ impl Session {
         let mut context = CommandContext::with_eval_context(context);
         let start = |error: evcxr::Error| EngineError::Start(error.to_string());
         context.set_opt_level("0").map_err(start)?;
+        // Our errors say what to do in their `Display` form.
+        context.execute(":efmt {}").map_err(start)?;
         if let Some(set) = &config.helpers {
             context.execute(&format!("use {}::prelude::*;", set.crate_name)).map_err(start)?;
         }

@@ -9,15 +9,15 @@ mod frame;
 mod supervisor;
 mod worker;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 pub(crate) use frame::{Crash, Frame, FrameReader, FrameSender, Panic, Shown};
 
 /// Which part a process of this program plays.
 const ROLE: &str = "MOMENTUM_ROLE";
-/// The helpers' dynamic library.
-const HELPERS: &str = "MOMENTUM_HELPERS";
+/// The libraries that the worker loads before any cell: the standard library, then the helpers.
+const LIBRARIES: &str = "MOMENTUM_LIBRARIES";
 /// Descriptor on which the supervisor writes frames for the kernel.
 const FRAMES: &str = "MOMENTUM_FRAMES";
 /// Descriptor from which the worker reads which cell to run.
@@ -28,7 +28,7 @@ const LISTENING: &str = "MOMENTUM_KERNEL";
 /// The command by which evcxr starts the supervisor of a session.
 pub(crate) fn supervisor(
     frames: &FrameSender,
-    helpers: Option<&Path>,
+    libraries: &[PathBuf],
     folder: &Path,
     path: &std::ffi::OsStr,
     seed: u64,
@@ -44,9 +44,7 @@ pub(crate) fn supervisor(
     for private in ["EVCXR_TMPDIR", "RUST_SRC_PATH", "MOMENTUM_SESSION"] {
         command.env_remove(private);
     }
-    if let Some(helpers) = helpers {
-        command.env(HELPERS, helpers);
-    }
+    command.env(LIBRARIES, std::env::join_paths(libraries).map_err(std::io::Error::other)?);
     Ok(command)
 }
 

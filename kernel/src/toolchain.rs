@@ -74,6 +74,23 @@ impl Toolchain {
         let library_folder = run(&rustc, &["--print", "target-libdir"])?.trim().into();
         Ok(Toolchain { host, version, library_folder, rustc, cargo })
     }
+
+    /// The standard library as a dynamic library, which cells and helpers share.
+    ///
+    /// # Errors
+    ///
+    /// When the toolchain's folder cannot be read or has none.
+    pub fn standard_library(&self) -> std::io::Result<PathBuf> {
+        let is_it = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with("libstd-") && name.ends_with(std::env::consts::DLL_SUFFIX)
+        };
+        let entries = std::fs::read_dir(&self.library_folder)?;
+        entries.filter_map(|entry| Some(entry.ok()?.path())).find(is_it).ok_or_else(|| {
+            let message = format!("no libstd in {}", self.library_folder.display());
+            std::io::Error::new(std::io::ErrorKind::NotFound, message)
+        })
+    }
 }
 
 fn find_tool(tool: &'static str) -> Result<PathBuf, ToolchainError> {

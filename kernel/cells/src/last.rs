@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use crate::bundle::{Bundle, Show};
+use crate::bundle::Bundle;
 use crate::channel::send_result;
+use crate::rich::rich;
 
 /// Shows the last expression of a cell.
 ///
@@ -44,24 +45,4 @@ fn show_last(value: &dyn Any, debug: &dyn Debug) {
         return;
     }
     send_result(&rich(value).unwrap_or_else(|| Bundle::text(format!("{debug:?}"))));
-}
-
-/// The bundle of a value whose type has one.
-fn rich(value: &dyn Any) -> Option<Bundle> {
-    fn of<T: Show + 'static>(value: &dyn Any) -> Option<Bundle> {
-        value.downcast_ref::<T>().map(Show::bundle)
-    }
-    None.or_else(|| of::<Bundle>(value)).or_else(|| of::<serde_json::Value>(value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rich_types_are_found_behind_any() {
-        let bundle = Bundle::text("t").html("<b>t</b>");
-        assert_eq!(rich(&bundle), Some(bundle.clone()));
-        assert_eq!(rich(&7_i32), None);
-    }
 }

@@ -12,6 +12,7 @@ mod bundle;
 mod channel;
 mod hooks;
 mod last;
+mod rich;
 
 pub use momentum_memory as memory;
 pub use momentum_vision as vision;
@@ -23,6 +24,9 @@ pub use last::LastExpression;
 
 /// The names that every cell has.
 pub mod prelude {
+    pub use momentum_memory::prelude::*;
+    pub use momentum_vision::prelude::*;
+
     pub use crate::{
         Bundle, LastExpression, Show, clear_output, escape, input, memory, password, show, show_as,
         update, vision,

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
-use super::{COMMANDS, HELPERS, inherited};
+use super::{COMMANDS, LIBRARIES, inherited};
 
 /// A cell's entry point: takes the store of variables, gives it back.
 type Entry = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -57,13 +57,20 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Loads the helpers once, so that no cell pays for it.
+/// Loads the standard library and the helpers once, so that no cell pays for it, and so that the
+/// loader need not be told where they are.
 fn load_helpers() -> Result<Option<Library>, libloading::Error> {
-    let Some(path) = std::env::var_os(HELPERS) else { return Ok(None) };
-    // SAFETY: the helpers were built from sources that belong to this kernel.
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL)? };
-    call(&library, b"momentum_start");
-    Ok(Some(library))
+    let paths = std::env::var_os(LIBRARIES).unwrap_or_default();
+    let mut last = None;
+    for path in std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()) {
+        // SAFETY: the standard library comes with the compiler, and the helpers were built from
+        // sources that belong to this kernel.
+        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL)? };
+        call(&library, b"momentum_start");
+        // Never unloaded: cells use both.
+        std::mem::forget(last.replace(library));
+    }
+    Ok(last)
 }
 
 /// Calls one of the helpers' hooks, if they have it.

@@ -1,0 +1,51 @@
+//! The command line: what it says when something is wrong.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn momentum(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_momentum"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("momentum starts")
+}
+
+/// The command fails and says all of these.
+fn check_fails(folder: &Path, arguments: &[&str], said: &[&str]) {
+    let output = momentum(folder, arguments);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{arguments:?} succeeded: {text}");
+    // The printer breaks long lines.
+    let joined = text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+    for words in said {
+        assert!(joined.contains(words), "{arguments:?} does not say `{words}`:\n{text}");
+    }
+}
+
+#[test]
+fn help_names_every_subcommand_with_an_example() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let help = momentum(here, &["--help"]);
+    let text = String::from_utf8_lossy(&help.stdout);
+    for subcommand in ["build", "run", "kernel"] {
+        assert!(text.contains(&format!("\n  {subcommand}")), "{text}");
+        let help = momentum(here, &[subcommand, "--help"]);
+        assert!(String::from_utf8_lossy(&help.stdout).contains("Example: momentum"), "{subcommand}");
+    }
+}
+
+#[test]
+fn a_folder_without_a_series_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    check_fails(folder.path(), &["build"], &["momentum.yaml", "title:"]);
+}
+
+#[test]
+fn a_broken_notebook_is_named_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cut.ipynb"), "{\"cells\": [").unwrap();
+    check_fails(folder.path(), &["run", "cut.ipynb"], &["cut.ipynb:1:11", "not JSON"]);
+    check_fails(folder.path(), &["run", "none.ipynb"], &["cannot read", "none.ipynb", "No such file"]);
+}
