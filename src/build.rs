@@ -39,9 +39,14 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
     let series = Series::open(&arguments.folder).map_err(report::journal)?;
     let notebooks = series.notebooks().map_err(report::journal)?;
-    let failures = if arguments.no_run { Vec::new() } else { run_stale(&notebooks, arguments.rerun)? };
+    let failures =
+        if arguments.no_run { Vec::new() } else { run_stale(&notebooks, arguments.rerun)? };
     eprintln!("Rendering the journal");
-    let config = BuildConfig { out: arguments.out.clone(), strict: arguments.strict, ..BuildConfig::default() };
+    let config = BuildConfig {
+        out: arguments.out.clone(),
+        strict: arguments.strict,
+        ..BuildConfig::default()
+    };
     let built = series.build(&config).map_err(report::journal)?;
     for output in &built.unproven {
         eprintln!(

@@ -38,7 +38,9 @@ impl Workshop {
             return Ok(set.clone());
         }
         let mut line = HelperLine::default();
-        let set = prepare(&self.sources, &self.toolchain, &mut |progress, elapsed| line.show(&progress, elapsed));
+        let set = prepare(&self.sources, &self.toolchain, &mut |progress, elapsed| {
+            line.show(&progress, elapsed)
+        });
         line.end();
         let set = set.into_diagnostic()?;
         self.set = Some(set.clone());
@@ -60,7 +62,8 @@ impl Workshop {
 /// The helper crate in the checkout from which this program was built.
 fn sources() -> Result<HelperCrate> {
     let built_from = concat!(env!("CARGO_MANIFEST_DIR"));
-    let workspace = std::env::var_os("MOMENTUM_SOURCE").map_or_else(|| built_from.into(), PathBuf::from);
+    let workspace =
+        std::env::var_os("MOMENTUM_SOURCE").map_or_else(|| built_from.into(), PathBuf::from);
     if !workspace.join("kernel/cells/Cargo.toml").is_file() {
         return Err(miette!(
             help = "set MOMENTUM_SOURCE to the folder of your clone of Momentum",

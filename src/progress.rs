@@ -51,7 +51,7 @@ pub(crate) fn cell_line(event: RunEvent<'_>) {
             let _ = std::io::stderr().flush();
         }
         RunEvent::Ended { duration, failed } => {
-            let mark = if failed { "  failed" } else { "" };
+            let mark = if failed { "  raised an error" } else { "" };
             eprintln!("{:>8.2} s{mark}", duration.as_secs_f32());
         }
         _ => {}

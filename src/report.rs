@@ -106,7 +106,8 @@ impl Diagnostic for InFile {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         self.source.as_ref()?;
-        let label = LabeledSpan::new_primary_with_span(Some("here".to_owned()), self.problem.span.clone());
+        let label =
+            LabeledSpan::new_primary_with_span(Some("here".to_owned()), self.problem.span.clone());
         Some(Box::new(std::iter::once(label)))
     }
 }

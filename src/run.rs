@@ -33,17 +33,23 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     match failures.len() {
         0 => Ok(()),
         1 => Err(failures.remove(0)),
-        _ => Several::new(failures, "notebooks did not run to their end").map_or(Ok(()), |all| Err(all.into())),
+        _ => Several::new(failures, "notebooks did not run to their end")
+            .map_or(Ok(()), |all| Err(all.into())),
     }
 }
 
 /// Runs one notebook, telling how it goes.
-pub(crate) fn run_notebook(path: &Path, workshop: &mut Workshop, allow_errors: bool) -> Result<RunReport> {
+pub(crate) fn run_notebook(
+    path: &Path,
+    workshop: &mut Workshop,
+    allow_errors: bool,
+) -> Result<RunReport> {
     let mut notebook = Notebook::read(path).into_diagnostic()?;
     let mut engine = workshop.engine(runner::folder_of(path).into_diagnostic()?)?;
     eprintln!("Running {}", path.display());
     let config = RunConfig { environment: workshop.environment.clone(), allow_errors };
-    let report = runner::run(&mut notebook, &mut engine, &config, &mut cell_line).into_diagnostic()?;
+    let report =
+        runner::run(&mut notebook, &mut engine, &config, &mut cell_line).into_diagnostic()?;
     match &report.failure {
         None => {
             eprintln!("  {} cells in {}; outputs written", report.cells, clock(report.duration));

@@ -30,7 +30,9 @@ pub(crate) fn split_commands(source: &str) -> (String, String) {
     let (mut commands, mut code) = (Vec::new(), Vec::new());
     for line in source.split('\n') {
         // Commands stand on top of a cell: later on, such a line may be part of a text.
-        let on_top = code.iter().all(|line: &&str| line.trim().is_empty() || line.trim_start().starts_with("//"));
+        let on_top = code
+            .iter()
+            .all(|line: &&str| line.trim().is_empty() || line.trim_start().starts_with("//"));
         let command = on_top && line.starts_with(':');
         commands.push(if command { line } else { "" });
         code.push(if command { "" } else { line });
@@ -50,7 +52,9 @@ fn parse(source: &str) -> (SyntaxNode, Vec<ra_ap_syntax::SyntaxError>) {
 /// Whether the cell can be run as typed so far.
 pub(crate) fn completeness(source: &str) -> Completeness {
     let (mut depth, mut open_text) = (0_i64, false);
-    for token in SourceFile::parse(source, Edition::Edition2024).syntax_node().descendants_with_tokens() {
+    for token in
+        SourceFile::parse(source, Edition::Edition2024).syntax_node().descendants_with_tokens()
+    {
         let Some(token) = token.into_token() else { continue };
         match token.kind() {
             SyntaxKind::L_CURLY | SyntaxKind::L_PAREN | SyntaxKind::L_BRACK => depth += 1,
@@ -64,7 +68,10 @@ pub(crate) fn completeness(source: &str) -> Completeness {
     let (_, errors) = parse(source);
     open_text |= errors.iter().any(|error| error.to_string().contains("Missing trailing"));
     let last = source.trim_end();
-    if depth > 0 || open_text || (!errors.is_empty() && last.ends_with([',', '.', '=', '+', '|', '&'])) {
+    if depth > 0
+        || open_text
+        || (!errors.is_empty() && last.ends_with([',', '.', '=', '+', '|', '&']))
+    {
         let depth = usize::try_from(depth.max(0)).unwrap_or_default();
         Completeness::Incomplete { indent: "    ".repeat(depth) }
     } else if errors.is_empty() || source.trim_start().starts_with(':') {
@@ -89,11 +96,14 @@ pub(crate) fn definition(source: &str, name: &str) -> Option<String> {
     const WORDS: [&str; 8] = ["let", "fn", "struct", "enum", "trait", "const", "static", "type"];
     let lines: Vec<&str> = source.lines().collect();
     let at = lines.iter().position(|line| {
-        let words: Vec<&str> =
-            line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| *word != "mut").collect();
+        let words: Vec<&str> = line
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| *word != "mut")
+            .collect();
         words.windows(2).any(|pair| WORDS.contains(&pair[0]) && pair[1] == name)
     })?;
-    let documented = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with("///"));
+    let documented =
+        lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with("///"));
     let from = at - documented.count();
     Some(lines[from..=at].join("\n").trim_end_matches(['{', ' ']).to_owned())
 }
@@ -114,7 +124,8 @@ mod tests {
 
     #[test]
     fn commands_are_taken_from_the_top_only() {
-        let (commands, code) = split_commands("//| label: a\n:dep rand = \"0.9\"\nlet t = \"\n:dep no\";");
+        let (commands, code) =
+            split_commands("//| label: a\n:dep rand = \"0.9\"\nlet t = \"\n:dep no\";");
         assert_eq!(commands.trim(), ":dep rand = \"0.9\"");
         assert_eq!(code, "//| label: a\n\nlet t = \"\n:dep no\";");
     }

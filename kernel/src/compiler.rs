@@ -111,7 +111,8 @@ pub fn run_if_called() -> Option<ExitCode> {
     }
     // Called by its full path, it belongs to the session in whose folder it lies.
     let of_session = called.parent().and_then(Path::parent).filter(|_| called.is_absolute());
-    let folder = of_session.map(PathBuf::from).or_else(|| std::env::var_os(SESSION).map(Into::into))?;
+    let folder =
+        of_session.map(PathBuf::from).or_else(|| std::env::var_os(SESSION).map(Into::into))?;
     let read = fs::read(folder.join("compiler.json")).ok()?;
     let config: CompilerConfig = serde_json::from_slice(&read).ok()?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

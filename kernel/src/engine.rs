@@ -131,7 +131,11 @@ impl Engine {
         let mut outcome = None;
         while let Ok(event) = self.events.recv() {
             match event {
-                Event::Frame(Frame::Mark(number)) if outcome.is_some() && number == self.next_mark => break,
+                Event::Frame(Frame::Mark(number))
+                    if outcome.is_some() && number == self.next_mark =>
+                {
+                    break;
+                }
                 Event::Frame(frame) => seen.frame(frame, io),
                 Event::Input(request, answer) => {
                     let _ = answer.send(io.input(request));
@@ -147,12 +151,17 @@ impl Engine {
             }
         }
         let Some(outcome) = outcome else {
-            let error = report::plain("Crash", "the kernel's evaluation thread is gone; restart the kernel");
+            let error = report::plain(
+                "Crash",
+                "the kernel's evaluation thread is gone; restart the kernel",
+            );
             return Execution { result: None, error: Some(error) };
         };
         self.history.push((self.number, outcome.compiled.clone()));
-        let error = self.failure(&outcome, seen.panic, seen.unwound, seen.crash, seen.user_error, io);
-        let result = seen.result.or_else(|| (!outcome.content.data.is_empty()).then_some(outcome.content));
+        let error =
+            self.failure(&outcome, seen.panic, seen.unwound, seen.crash, seen.user_error, io);
+        let result =
+            seen.result.or_else(|| (!outcome.content.data.is_empty()).then_some(outcome.content));
         Execution { result: result.filter(|_| error.is_none()), error }
     }
 
@@ -185,7 +194,10 @@ impl Engine {
                     io.output(Output::Stream { name: StreamName::Stderr, text });
                 }
                 user_error.then(|| {
-                    report::plain("Error", "the cell ended early: a `?` met an error (printed above)")
+                    report::plain(
+                        "Error",
+                        "the cell ended early: a `?` met an error (printed above)",
+                    )
                 })
             }
         }
@@ -204,7 +216,8 @@ struct Seen {
 
 impl Seen {
     fn frame(&mut self, frame: Frame, io: &mut dyn CellIo) {
-        let bundle = |shown: process::Shown| MimeBundle { data: shown.data, metadata: shown.metadata };
+        let bundle =
+            |shown: process::Shown| MimeBundle { data: shown.data, metadata: shown.metadata };
         match frame {
             Frame::Stdout(text) => io.output(Output::Stream { name: StreamName::Stdout, text }),
             Frame::Stderr(text) => io.output(Output::Stream { name: StreamName::Stderr, text }),
@@ -318,8 +331,9 @@ impl Session {
             config.seed,
         )?;
         let environment = compiler.environment(folder.path());
-        let (context, outputs) = with_environment(&environment, || EvalContext::with_subprocess_command(command))
-            .map_err(|error| EngineError::Start(error.to_string()))?;
+        let (context, outputs) =
+            with_environment(&environment, || EvalContext::with_subprocess_command(command))
+                .map_err(|error| EngineError::Start(error.to_string()))?;
         // Everything that a cell prints comes as frames; what evcxr passes on must not pile up.
         std::thread::spawn(move || outputs.stdout.iter().for_each(drop));
         std::thread::spawn(move || outputs.stderr.iter().for_each(drop));
@@ -351,12 +365,15 @@ impl Session {
 
     fn execute(&mut self, source: &str, events: &Sender<Event>) -> Outcome {
         // evcxr does not export the name of the request's type: it is inferred.
-        let mut callbacks = EvalCallbacks { input_reader: &|request| {
-            let request = InputRequest { prompt: request.prompt, password: request.is_password };
-            let (sender, answer) = channel();
-            let _ = events.send(Event::Input(request, sender));
-            answer.recv().unwrap_or_default()
-        } };
+        let mut callbacks = EvalCallbacks {
+            input_reader: &|request| {
+                let request =
+                    InputRequest { prompt: request.prompt, password: request.is_password };
+                let (sender, answer) = channel();
+                let _ = events.send(Event::Input(request, sender));
+                answer.recv().unwrap_or_default()
+            },
+        };
         let (commands, code) = cell::split_commands(source);
         let mut content = MimeBundle::default();
         let mut compiled = code;
@@ -375,7 +392,9 @@ impl Session {
                 add(&mut content, &outputs);
                 None
             }
-            Err(evcxr::Error::CompilationErrors(errors)) => Some(Failure::Compile(diagnostics(&errors))),
+            Err(evcxr::Error::CompilationErrors(errors)) => {
+                Some(Failure::Compile(diagnostics(&errors)))
+            }
             Err(evcxr::Error::SubprocessTerminated(_)) => Some(Failure::Ended),
             Err(error) => Some(Failure::Message(error.to_string())),
         };
@@ -416,7 +435,8 @@ impl Session {
 fn with_environment<T>(variables: &[(&'static str, OsString)], action: impl FnOnce() -> T) -> T {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let before: Vec<_> = variables.iter().map(|(name, _)| (*name, std::env::var_os(name))).collect();
+    let before: Vec<_> =
+        variables.iter().map(|(name, _)| (*name, std::env::var_os(name))).collect();
     for (name, value) in variables {
         // SAFETY: engines start one at a time (the lock), and the other threads of the kernel read
         // the environment through `std` only, which has a lock of its own.
@@ -438,8 +458,10 @@ fn with_environment<T>(variables: &[(&'static str, OsString)], action: impl FnOn
 fn add(bundle: &mut MimeBundle, outputs: &EvalOutputs) {
     let mut data: Vec<_> = outputs.content_by_mime_type.iter().collect();
     data.sort();
-    let data: Map<String, Value> =
-        data.into_iter().map(|(mime, content)| (mime.clone(), Value::String(content.clone()))).collect();
+    let data: Map<String, Value> = data
+        .into_iter()
+        .map(|(mime, content)| (mime.clone(), Value::String(content.clone())))
+        .collect();
     bundle.data.extend(data);
 }
 
@@ -454,7 +476,13 @@ fn diagnostics(errors: &[CompilationError]) -> Vec<Diagnostic> {
             labels: labels(error),
             notes: error.help().into_iter().map(|help| ("help", help)).collect(),
         })
-        .filter(|error| seen.insert((error.code.clone(), error.message.clone(), error.labels.first().map(|l| l.start)), ()).is_none())
+        .filter(|error| {
+            seen.insert(
+                (error.code.clone(), error.message.clone(), error.labels.first().map(|l| l.start)),
+                (),
+            )
+            .is_none()
+        })
         .collect()
 }
 
@@ -465,7 +493,11 @@ fn labels(error: &CompilationError) -> Vec<Label> {
         .filter_map(|message| {
             let span = message.span?;
             // evcxr repeats the error's own message where the compiler gave no label.
-            let text = if message.label.starts_with("error: ") { String::new() } else { message.label.clone() };
+            let text = if message.label.starts_with("error: ") {
+                String::new()
+            } else {
+                message.label.clone()
+            };
             Some(Label {
                 start: (span.start_line, span.start_column),
                 end: (span.end_line, span.end_column),

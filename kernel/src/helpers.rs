@@ -80,7 +80,9 @@ pub enum HelperError {
         source: std::io::Error,
     },
     /// There is no folder for caches.
-    #[error("there is no cache folder: set MOMENTUM_CACHE_DIR, XDG_CACHE_HOME or HOME to a folder that can be written")]
+    #[error(
+        "there is no cache folder: set MOMENTUM_CACHE_DIR, XDG_CACHE_HOME or HOME to a folder that can be written"
+    )]
     NoCacheFolder,
     /// Cargo could not be started.
     #[error("cannot run `{}`", cargo.display())]
@@ -121,7 +123,8 @@ impl HelperError {
 ///
 /// When none of these variables is set.
 pub fn cache_folder() -> Result<PathBuf, HelperError> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable =
+        |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("MOMENTUM_CACHE_DIR")
         .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("momentum")))
         .or_else(|| variable("HOME").map(|folder| folder.join(".cache/momentum")))

@@ -97,13 +97,22 @@ impl Notebook {
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Notebook, NotebookError> {
         let root: Value = serde_json::from_slice(bytes)
             .map_err(|source| NotebookError::Syntax { path: path.to_owned(), source })?;
-        let shape = |cell, expected: &str| NotebookError::Shape { path: path.to_owned(), cell, expected: expected.to_owned() };
+        let shape = |cell, expected: &str| NotebookError::Shape {
+            path: path.to_owned(),
+            cell,
+            expected: expected.to_owned(),
+        };
         let Value::Object(root) = root else {
             return Err(shape(None, "expected a JSON object with `cells`: this is no notebook"));
         };
         match root.get("nbformat").and_then(Value::as_u64) {
             Some(4) => {}
-            Some(_) => return Err(shape(None, "expected nbformat 4: open it in Jupyter and save it, or run `jupyter nbconvert --to notebook --inplace`")),
+            Some(_) => {
+                return Err(shape(
+                    None,
+                    "expected nbformat 4: open it in Jupyter and save it, or run `jupyter nbconvert --to notebook --inplace`",
+                ));
+            }
             None => return Err(shape(None, "expected a field `nbformat`: this is no notebook")),
         }
         let mut notebook = Notebook { path: path.to_owned(), root };
@@ -113,10 +122,16 @@ impl Notebook {
         for (index, cell) in cells.iter().enumerate() {
             let kind = cell.get("cell_type").and_then(Value::as_str);
             if !matches!(kind, Some("code" | "markdown" | "raw")) {
-                return Err(shape(Some(index + 1), "expected `cell_type` to be code, markdown or raw"));
+                return Err(shape(
+                    Some(index + 1),
+                    "expected `cell_type` to be code, markdown or raw",
+                ));
             }
             if text(cell.get("source")).is_none() {
-                return Err(shape(Some(index + 1), "expected `source` to be a text or a list of texts"));
+                return Err(shape(
+                    Some(index + 1),
+                    "expected `source` to be a text or a list of texts",
+                ));
             }
         }
         notebook.complete();
@@ -127,7 +142,8 @@ impl Notebook {
     fn complete(&mut self) {
         self.root.insert("nbformat_minor".into(), json!(self.minor().max(5)));
         self.root.entry("metadata").or_insert_with(|| json!({}));
-        let mut taken: BTreeSet<String> = self.cells().filter_map(|cell| Some(cell.get("id")?.as_str()?.to_owned())).collect();
+        let mut taken: BTreeSet<String> =
+            self.cells().filter_map(|cell| Some(cell.get("id")?.as_str()?.to_owned())).collect();
         let mut seen = BTreeSet::new();
         for (index, cell) in self.cells_mut().enumerate() {
             let id = cell.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -159,11 +175,21 @@ impl Notebook {
     }
 
     fn cells(&self) -> impl Iterator<Item = &Map<String, Value>> {
-        self.root.get("cells").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
+        self.root
+            .get("cells")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
     }
 
     fn cells_mut(&mut self) -> impl Iterator<Item = &mut Map<String, Value>> {
-        self.root.get_mut("cells").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
+        self.root
+            .get_mut("cells")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
     }
 
     fn cell_mut(&mut self, index: usize) -> Option<&mut Map<String, Value>> {
@@ -207,7 +233,9 @@ impl Notebook {
 
     /// Sets what a cell says under `momentum`; `None` removes it.
     pub fn set_cell_record(&mut self, index: usize, record: Option<Value>) {
-        let Some(Value::Object(metadata)) = self.cell_mut(index).and_then(|cell| cell.get_mut("metadata")) else {
+        let Some(Value::Object(metadata)) =
+            self.cell_mut(index).and_then(|cell| cell.get_mut("metadata"))
+        else {
             return;
         };
         match record {
@@ -241,7 +269,8 @@ fn text(value: Option<&Value>) -> Option<String> {
 }
 
 fn tags(cell: &Map<String, Value>) -> Vec<String> {
-    let tags = cell.get("metadata").and_then(|metadata| metadata.get("tags")).and_then(Value::as_array);
+    let tags =
+        cell.get("metadata").and_then(|metadata| metadata.get("tags")).and_then(Value::as_array);
     tags.into_iter().flatten().filter_map(|tag| Some(tag.as_str()?.to_owned())).collect()
 }
 
@@ -257,7 +286,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
-        check("{\"a\": ", "a.ipynb:1:6: this is not JSON; a notebook is a JSON file, so it may have been cut or merged by hand");
+        check(
+            "{\"a\": ",
+            "a.ipynb:1:6: this is not JSON; a notebook is a JSON file, so it may have been cut or merged by hand",
+        );
         check("[]", "a.ipynb: expected a JSON object with `cells`: this is no notebook");
         check(
             r#"{"nbformat":3}"#,

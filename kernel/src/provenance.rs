@@ -77,7 +77,9 @@ pub fn freshness(notebook: &Notebook, environment: &Environment) -> Freshness {
     };
     let cells = notebook.code_cells();
     let recorded = |cell: &CodeCell| {
-        notebook.cell_record(cell.index).and_then(|record| Some(record.get("chain")?.as_str()?.to_owned()))
+        notebook
+            .cell_record(cell.index)
+            .and_then(|record| Some(record.get("chain")?.as_str()?.to_owned()))
     };
     let same = cells
         .iter()

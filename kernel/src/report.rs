@@ -39,7 +39,8 @@ pub(crate) fn compile_error(number: u32, source: &str, diagnostics: &[Diagnostic
         let mut group = Group::with_title(title);
         if !diagnostic.labels.is_empty() {
             let labels = diagnostic.labels.iter().map(|label| {
-                let kind = if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+                let kind =
+                    if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
                 let span = kind.span(offset(source, label.start)..offset(source, label.end));
                 if label.text.is_empty() { span } else { span.label(&label.text) }
             });
@@ -74,7 +75,9 @@ pub(crate) fn panic(panic: &Panic, generated: &str, history: &History) -> CellEr
     let value = match (&place, &panic.file, panic.line) {
         (Some((number, line)), ..) => {
             report.push(format!("  --> cell [{number}], line {line}"));
-            if let Some(text) = history.iter().find(|(n, _)| n == number).and_then(|(_, s)| s.lines().nth(line - 1)) {
+            if let Some(text) =
+                history.iter().find(|(n, _)| n == number).and_then(|(_, s)| s.lines().nth(line - 1))
+            {
                 report.push(format!("   | {}", text.trim_end()));
             }
             format!("cell [{number}], line {line}: {}", panic.message)
@@ -97,9 +100,13 @@ pub(crate) fn panic(panic: &Panic, generated: &str, history: &History) -> CellEr
 /// The report on a cell that took its whole process with it.
 pub(crate) fn crash(crash: &Crash) -> CellError {
     let how = match (crash.signal, crash.code) {
-        (Some(6), _) => "aborted (SIGABRT): an `abort`, a panic within a panic, or a full stack".to_owned(),
+        (Some(6), _) => {
+            "aborted (SIGABRT): an `abort`, a panic within a panic, or a full stack".to_owned()
+        }
         (Some(9), _) => "was killed (SIGKILL), perhaps for want of memory".to_owned(),
-        (Some(11), _) => "touched memory that is not its own (SIGSEGV), or its stack is full".to_owned(),
+        (Some(11), _) => {
+            "touched memory that is not its own (SIGSEGV), or its stack is full".to_owned()
+        }
         (Some(signal), _) => format!("was ended by signal {signal}"),
         (_, Some(code)) => format!("ended the process with exit code {code}"),
         _ => "ended the process".to_owned(),
@@ -138,7 +145,8 @@ const RESET: &str = "\u{1b}[0m";
 
 /// The byte at a line and column (of characters), both from 1; the end of the line if it is short.
 fn offset(source: &str, (line, column): (usize, usize)) -> usize {
-    let start: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start: usize =
+        source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let text = source[start..].split('\n').next().unwrap_or_default();
     let column = text.char_indices().nth(column.saturating_sub(1)).map_or(text.len(), |(at, _)| at);
     start + column
@@ -152,7 +160,8 @@ fn locate(generated: &str, line: usize, history: &History) -> Option<(u32, usize
     let before = lines[..line - 1].iter().filter(|other| **other == text).count();
     history.iter().rev().find_map(|(number, source)| {
         let equal = |(_, candidate): &(usize, &str)| candidate.contains(text) && !text.is_empty();
-        let found: Vec<usize> = source.lines().enumerate().filter(equal).map(|(at, _)| at + 1).collect();
+        let found: Vec<usize> =
+            source.lines().enumerate().filter(equal).map(|(at, _)| at + 1).collect();
         found.get(before).or(found.last()).map(|line| (*number, *line))
     })
 }
@@ -161,7 +170,10 @@ fn locate(generated: &str, line: usize, history: &History) -> Option<(u32, usize
 fn library_path(path: &str) -> &str {
     for marker in ["/library/", "/registry/src/"] {
         if let Some((_, tail)) = path.split_once(marker) {
-            return tail.split_once("index.crates.io").and_then(|(_, t)| t.split_once('/')).map_or(tail, |(_, t)| t);
+            return tail
+                .split_once("index.crates.io")
+                .and_then(|(_, t)| t.split_once('/'))
+                .map_or(tail, |(_, t)| t);
         }
     }
     path.strip_prefix('/').map_or(path, |_| path.rsplit('/').next().unwrap_or(path))
@@ -176,7 +188,12 @@ mod tests {
         let diagnostic = Diagnostic {
             code: Some("E0308".into()),
             message: "mismatched types".into(),
-            labels: vec![Label { start: (2, 14), end: (2, 17), text: "expected `i32`".into(), primary: true }],
+            labels: vec![Label {
+                start: (2, 14),
+                end: (2, 17),
+                text: "expected `i32`".into(),
+                primary: true,
+            }],
             notes: vec![("help", "parse it".into())],
         };
         let error = compile_error(3, "// ä\nlet x: i32 = \"a\";", &[diagnostic]);
@@ -208,7 +225,10 @@ mod tests {
 
     #[test]
     fn a_panic_is_found_in_the_newest_cell_that_has_its_line() {
-        let history = vec![(1, "fn f() {\n    panic!(\"a\");\n}".to_owned()), (2, "f();\nlet x = 1;".to_owned())];
+        let history = vec![
+            (1, "fn f() {\n    panic!(\"a\");\n}".to_owned()),
+            (2, "f();\nlet x = 1;".to_owned()),
+        ];
         let generated = "fn f() {\n    panic!(\"a\");\n}\n#[x]\nf();\nlet x = 1;\n";
         assert_eq!(locate(generated, 2, &history), Some((1, 2)));
         assert_eq!(locate(generated, 5, &history), Some((2, 1)));
@@ -218,6 +238,9 @@ mod tests {
     #[test]
     fn paths_of_one_machine_are_not_shown() {
         assert_eq!(library_path("/rustc/5980/library/core/src/option.rs"), "core/src/option.rs");
-        assert_eq!(library_path("/opt/a/registry/src/index.crates.io-19/b-1.0/src/lib.rs"), "b-1.0/src/lib.rs");
+        assert_eq!(
+            library_path("/opt/a/registry/src/index.crates.io-19/b-1.0/src/lib.rs"),
+            "b-1.0/src/lib.rs"
+        );
     }
 }

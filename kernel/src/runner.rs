@@ -87,7 +87,8 @@ pub fn run(
         notebook.set_outputs(cell.index, Vec::new(), None);
         notebook.set_cell_record(cell.index, None);
     }
-    let filled: Vec<_> = cells.iter().zip(&chain).filter(|(cell, _)| !cell.source.trim().is_empty()).collect();
+    let filled: Vec<_> =
+        cells.iter().zip(&chain).filter(|(cell, _)| !cell.source.trim().is_empty()).collect();
     let (started, mut times) = (Instant::now(), times::Times::default());
     let (mut collector, mut count, mut failure) = (Collector::default(), 0, None);
     for (cell, chain) in &filled {
@@ -114,7 +115,10 @@ pub fn run(
     }
     let record = provenance::record(&config.environment, failure.is_none());
     notebook.set_metadata("momentum", record);
-    notebook.set_metadata("kernelspec", json!({"display_name": "Rust (Momentum)", "language": "rust", "name": "momentum"}));
+    notebook.set_metadata(
+        "kernelspec",
+        json!({"display_name": "Rust (Momentum)", "language": "rust", "name": "momentum"}),
+    );
     notebook.set_metadata("language_info", crate::runner::language());
     notebook.write()?;
     let duration = started.elapsed();

@@ -29,7 +29,9 @@ pub struct Toolchain {
 #[non_exhaustive]
 pub enum ToolchainError {
     /// Neither rustup nor the path knows the tool.
-    #[error("`{tool}` was not found; cells are compiled by the Rust toolchain: install it from https://rustup.rs and open a new terminal")]
+    #[error(
+        "`{tool}` was not found; cells are compiled by the Rust toolchain: install it from https://rustup.rs and open a new terminal"
+    )]
     Missing {
         /// `rustc` or `cargo`.
         tool: &'static str,

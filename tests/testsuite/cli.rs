@@ -32,7 +32,10 @@ fn help_names_every_subcommand_with_an_example() {
     for subcommand in ["build", "run", "kernel"] {
         assert!(text.contains(&format!("\n  {subcommand}")), "{text}");
         let help = momentum(here, &[subcommand, "--help"]);
-        assert!(String::from_utf8_lossy(&help.stdout).contains("Example: momentum"), "{subcommand}");
+        assert!(
+            String::from_utf8_lossy(&help.stdout).contains("Example: momentum"),
+            "{subcommand}"
+        );
     }
 }
 
@@ -47,5 +50,9 @@ fn a_broken_notebook_is_named_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("cut.ipynb"), "{\"cells\": [").unwrap();
     check_fails(folder.path(), &["run", "cut.ipynb"], &["cut.ipynb:1:11", "not JSON"]);
-    check_fails(folder.path(), &["run", "none.ipynb"], &["cannot read", "none.ipynb", "No such file"]);
+    check_fails(
+        folder.path(),
+        &["run", "none.ipynb"],
+        &["cannot read", "none.ipynb", "No such file"],
+    );
 }

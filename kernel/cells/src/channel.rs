@@ -27,8 +27,7 @@ fn send_evcxr(bundle: &Bundle) {
     let mut stdout = std::io::stdout().lock();
     for (mime, content) in &bundle.data {
         let content = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
-        let _ =
-            write!(stdout, "EVCXR_BEGIN_CONTENT {mime}\n{content}\nEVCXR_END_CONTENT\n");
+        let _ = write!(stdout, "EVCXR_BEGIN_CONTENT {mime}\n{content}\nEVCXR_END_CONTENT\n");
     }
     let _ = stdout.flush();
 }

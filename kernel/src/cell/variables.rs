@@ -40,7 +40,10 @@ pub(crate) fn with_types(source: &str, types: &[VariableType]) -> String {
             .collect();
         let Some(typed) = typed else { continue };
         if let ([(_, _, type_name)], true) = (typed.as_slice(), found.plain) {
-            result.replace_range(std::ops::Range::<usize>::from(found.annotation), &format!(": {type_name} "));
+            result.replace_range(
+                std::ops::Range::<usize>::from(found.annotation),
+                &format!(": {type_name} "),
+            );
         } else {
             let declared: String = typed
                 .iter()
@@ -101,15 +104,26 @@ mod tests {
     fn check(source: &str, types: &[(&str, &str)], expected: &str) {
         let types: Vec<_> = types
             .iter()
-            .map(|&(name, type_name)| VariableType { name: name.into(), type_name: type_name.into() })
+            .map(|&(name, type_name)| VariableType {
+                name: name.into(),
+                type_name: type_name.into(),
+            })
             .collect();
         assert_eq!(with_types(source, &types), expected);
     }
 
     #[test]
     fn plain_variables_get_their_type() {
-        check("let v = vec![1];", &[("v", "std::vec::Vec<i32>")], "let v: std::vec::Vec<i32> = vec![1];");
-        check("let mut v: Vec<_> = vec![1];", &[("v", "Vec<i32>")], "let mut v: Vec<i32> = vec![1];");
+        check(
+            "let v = vec![1];",
+            &[("v", "std::vec::Vec<i32>")],
+            "let v: std::vec::Vec<i32> = vec![1];",
+        );
+        check(
+            "let mut v: Vec<_> = vec![1];",
+            &[("v", "Vec<i32>")],
+            "let mut v: Vec<i32> = vec![1];",
+        );
         check("let v: u8 = 1;", &[("v", "u8")], "let v: u8 = 1;");
     }
 

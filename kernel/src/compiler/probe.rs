@@ -150,7 +150,10 @@ impl Diagnostic {
 fn nameable(printed: &str) -> String {
     let mut text = printed.replace("{integer}", "i32").replace("{float}", "f64");
     // A function item `fn(i32) -> i32 {double}` is kept as a pointer to it.
-    if text.contains("fn(") && text.ends_with('}') && let Some(end) = text.rfind(" {") {
+    if text.contains("fn(")
+        && text.ends_with('}')
+        && let Some(end) = text.rfind(" {")
+    {
         text.truncate(end);
     }
     // Only references to what lives for ever can be kept.
@@ -188,6 +191,9 @@ mod tests {
     fn an_answer_to_the_probe_is_understood() {
         let line = r#"{"message":"the trait bound `std::vec::Vec<{integer}>: MomentumProbe` is not satisfied","level":"error","code":{"code":"E0277"},"spans":[{"is_primary":true,"text":[{"text":"evcxr_variable_store(v);"}]}]}"#;
         let found = Diagnostic::parse(line).unwrap().variable_type().unwrap();
-        assert_eq!(found, VariableType { name: "v".into(), type_name: "std::vec::Vec<i32>".into() });
+        assert_eq!(
+            found,
+            VariableType { name: "v".into(), type_name: "std::vec::Vec<i32>".into() }
+        );
     }
 }

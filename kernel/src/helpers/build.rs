@@ -45,7 +45,8 @@ pub(super) fn build(
 ) -> Result<HelperSet, HelperError> {
     let files = compile(helpers, toolchain, &root.join("target"), progress)?;
     let crate_name = helpers.crate_name();
-    let library_name = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let library_name =
+        format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     // Filled under another name, then renamed: another process never sees half a set.
     let partial = folder.with_extension("partial");
     let _ = fs::remove_dir_all(&partial);
@@ -112,7 +113,8 @@ fn compile(
     let of = super::sources::count(helpers)?;
     let (mut done, mut files, mut report) = (0, Vec::new(), String::new());
     for line in cargo.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
-        let Ok(message) = line.map_err(drop).and_then(|l| serde_json::from_str::<Message>(&l).map_err(drop))
+        let Ok(message) =
+            line.map_err(drop).and_then(|l| serde_json::from_str::<Message>(&l).map_err(drop))
         else {
             continue;
         };
@@ -120,7 +122,10 @@ fn compile(
             ("compiler-artifact", Some(target), _) => {
                 done += 1;
                 files.extend(message.filenames);
-                progress(HelperProgress::Compiling { done, of: of.max(done), name: target.name }, started.elapsed());
+                progress(
+                    HelperProgress::Compiling { done, of: of.max(done), name: target.name },
+                    started.elapsed(),
+                );
             }
             ("compiler-message", _, Some(diagnostic)) if diagnostic.level == "error" => {
                 report.push_str(diagnostic.rendered.as_deref().unwrap_or_default());
@@ -128,7 +133,9 @@ fn compile(
             _ => {}
         }
     }
-    let status = cargo.wait().map_err(|source| HelperError::Cargo { cargo: toolchain.cargo.clone(), source })?;
+    let status = cargo
+        .wait()
+        .map_err(|source| HelperError::Cargo { cargo: toolchain.cargo.clone(), source })?;
     let tail = tail.join().unwrap_or_default();
     if status.success() {
         return Ok(files);
@@ -141,7 +148,8 @@ fn compile(
 fn tail(stderr: Option<impl Read>) -> String {
     const LINES: usize = 20;
     let mut last = VecDeque::new();
-    for line in stderr.into_iter().flat_map(|out| BufReader::new(out).lines()).map_while(Result::ok) {
+    for line in stderr.into_iter().flat_map(|out| BufReader::new(out).lines()).map_while(Result::ok)
+    {
         if last.len() == LINES {
             last.pop_front();
         }

@@ -86,7 +86,8 @@ fn locked(helpers: &HelperCrate) -> Result<Vec<String>, HelperError> {
     for package in &lock.package {
         by_name.entry(&package.name).or_default().push(package);
     }
-    let start = by_name.get(helpers.package.as_str()).and_then(|all| all.first()).ok_or_else(missing)?;
+    let start =
+        by_name.get(helpers.package.as_str()).and_then(|all| all.first()).ok_or_else(missing)?;
     let mut waiting = vec![*start];
     let mut found = BTreeSet::new();
     while let Some(package) = waiting.pop() {
@@ -130,10 +131,15 @@ mod tests {
 
     #[test]
     fn a_source_edit_and_a_dependency_change_count() {
-        let (before, after) = check(LOCK, |root| fs::write(root.join("cells/src/lib.rs"), "//! b").unwrap());
+        let (before, after) =
+            check(LOCK, |root| fs::write(root.join("cells/src/lib.rs"), "//! b").unwrap());
         assert_ne!(before, after);
         let (before, after) = check(LOCK, |root| {
-            fs::write(root.join("Cargo.lock"), LOCK.replace("checksum = \"1\"", "checksum = \"2\"")).unwrap();
+            fs::write(
+                root.join("Cargo.lock"),
+                LOCK.replace("checksum = \"1\"", "checksum = \"2\""),
+            )
+            .unwrap();
         });
         assert_ne!(before, after);
     }

@@ -14,10 +14,17 @@ impl Notebook {
         let mut root = Value::Object(self.root.clone());
         for cell in root.get_mut("cells").and_then(Value::as_array_mut).into_iter().flatten() {
             split_lines(cell.get_mut("source"));
-            for output in cell.get_mut("outputs").and_then(Value::as_array_mut).into_iter().flatten() {
+            for output in
+                cell.get_mut("outputs").and_then(Value::as_array_mut).into_iter().flatten()
+            {
                 split_lines(output.get_mut("text"));
-                for (mime, content) in output.get_mut("data").and_then(Value::as_object_mut).into_iter().flatten() {
-                    if mime.starts_with("text/") || mime == "image/svg+xml" || mime == "application/javascript" {
+                for (mime, content) in
+                    output.get_mut("data").and_then(Value::as_object_mut).into_iter().flatten()
+                {
+                    if mime.starts_with("text/")
+                        || mime == "image/svg+xml"
+                        || mime == "application/javascript"
+                    {
                         split_lines(Some(content));
                     }
                 }
@@ -25,7 +32,8 @@ impl Notebook {
         }
         root.sort_all_objects();
         let mut bytes = Vec::new();
-        let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b" "));
+        let mut serializer =
+            Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b" "));
         // Writing JSON values into memory cannot fail.
         let _ = root.serialize(&mut serializer);
         bytes.push(b'\n');
@@ -48,7 +56,8 @@ impl Notebook {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => std::path::Path::new("."),
         };
-        let mut file = tempfile::Builder::new().prefix(".momentum-").tempfile_in(folder).map_err(error)?;
+        let mut file =
+            tempfile::Builder::new().prefix(".momentum-").tempfile_in(folder).map_err(error)?;
         file.write_all(json.as_bytes()).map_err(error)?;
         if let Ok(old) = std::fs::metadata(&self.path) {
             std::fs::set_permissions(file.path(), old.permissions()).map_err(error)?;

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn cells_messages_are_frames() {
-        let display = r#"{"display":{"data":{"text/plain":"t"},"metadata":{},"id":"a","update":true}}"#;
+        let display =
+            r#"{"display":{"data":{"text/plain":"t"},"metadata":{},"id":"a","update":true}}"#;
         let Frame::Display(display) = serde_json::from_str(display).unwrap() else { panic!() };
         assert_eq!((display.id.as_deref(), display.update), (Some("a"), true));
         let clear: Frame = serde_json::from_str(r#"{"clear":{"wait":true}}"#).unwrap();

@@ -1,6 +1,9 @@
 //! The process in which cells run.
 
-#![allow(unsafe_code, reason = "running a cell means calling into a library that was just compiled")]
+#![allow(
+    unsafe_code,
+    reason = "running a cell means calling into a library that was just compiled"
+)]
 
 use std::ffi::c_void;
 use std::fs::File;

@@ -92,7 +92,8 @@ impl Collector {
                 {
                     before.push_str(&text);
                 } else {
-                    cell.shown.push(json!({"output_type": "stream", "name": "stdout", "text": text}));
+                    cell.shown
+                        .push(json!({"output_type": "stream", "name": "stdout", "text": text}));
                 }
             }
             Output::Display { bundle, id, .. } => {
@@ -108,7 +109,9 @@ impl Collector {
 
     fn update(&mut self, id: &str, bundle: MimeBundle) {
         for (cell, output) in self.displays.get(id).into_iter().flatten() {
-            if let Some(place) = self.cells.get_mut(*cell).and_then(|cell| cell.shown.get_mut(*output)) {
+            if let Some(place) =
+                self.cells.get_mut(*cell).and_then(|cell| cell.shown.get_mut(*output))
+            {
                 *place = display(bundle.clone());
             }
         }
@@ -165,7 +168,11 @@ mod tests {
     #[test]
     fn displays_are_updated_in_place_and_cleared() {
         check(
-            vec![shown("1", Some("bar"), false), text(StreamName::Stdout, "s"), shown("2", Some("bar"), true)],
+            vec![
+                shown("1", Some("bar"), false),
+                text(StreamName::Stdout, "s"),
+                shown("2", Some("bar"), true),
+            ],
             &json!([
                 {"output_type": "display_data", "data": {"text/plain": "2"}, "metadata": {}},
                 {"output_type": "stream", "name": "stdout", "text": "s"},

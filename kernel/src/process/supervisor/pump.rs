@@ -63,7 +63,8 @@ impl<R: Read> Pump<R> {
         loop {
             let special = self.special(rest);
             if special > 0 {
-                let keep = if last || special < rest.len() { 0 } else { incomplete(&rest[..special]) };
+                let keep =
+                    if last || special < rest.len() { 0 } else { incomplete(&rest[..special]) };
                 text(&rest[..special - keep], give);
                 rest = &rest[special - keep..];
                 if keep > 0 {
@@ -89,7 +90,9 @@ impl<R: Read> Pump<R> {
         }
         let mut at = 0;
         while at < bytes.len() {
-            let Some(next) = bytes[at..].iter().position(|&b| b == RECORD_SEPARATOR || (self.protocol && b == b'E'))
+            let Some(next) = bytes[at..]
+                .iter()
+                .position(|&b| b == RECORD_SEPARATOR || (self.protocol && b == b'E'))
             else {
                 break;
             };
@@ -192,7 +195,11 @@ mod tests {
     fn evcxrs_lines_go_to_evcxr_and_likely_ones_do_not() {
         check(
             "xEVCXR_PANIC_NOTIFICATION\nEVCXR_OTHER\nEnd",
-            &[text("x"), Piece::Protocol("EVCXR_PANIC_NOTIFICATION".into()), text("EVCXR_OTHER\nEnd")],
+            &[
+                text("x"),
+                Piece::Protocol("EVCXR_PANIC_NOTIFICATION".into()),
+                text("EVCXR_OTHER\nEnd"),
+            ],
         );
         check(
             "EVCXR_BEGIN_CONTENT text/plain\nE\n\u{1e}\nEVCXR_END_CONTENT\n",
