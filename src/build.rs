@@ -42,11 +42,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     let failures =
         if arguments.no_run { Vec::new() } else { run_stale(&notebooks, arguments.rerun)? };
     eprintln!("Rendering the journal");
-    let config = BuildConfig {
-        out: arguments.out.clone(),
-        strict: arguments.strict,
-        ..BuildConfig::default()
-    };
+    let config = BuildConfig { out: arguments.out.clone(), strict: arguments.strict };
     let built = series.build(&config).map_err(report::journal)?;
     for output in &built.unproven {
         eprintln!(
