@@ -47,13 +47,14 @@ impl Workshop {
         Ok(set)
     }
 
-    /// A fresh session in a folder.
-    pub(crate) fn engine(&mut self, folder: PathBuf) -> Result<Engine> {
+    /// A fresh session in a folder; `interactive` if someone answers questions of its cells.
+    pub(crate) fn engine(&mut self, folder: PathBuf, interactive: bool) -> Result<Engine> {
         let config = EngineConfig {
             toolchain: self.toolchain.clone(),
             helpers: Some(self.helpers()?),
             folder,
             seed: self.environment.seed,
+            interactive,
         };
         Engine::start(config).into_diagnostic()
     }

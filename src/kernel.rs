@@ -66,7 +66,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
             wire::serve(connection_file, info, || {
                 let folder = std::env::current_dir()?;
                 let mut workshop = Workshop::open(0)?;
-                Ok(Box::new(workshop.engine(folder)?) as Box<dyn Interpreter>)
+                Ok(Box::new(workshop.engine(folder, true)?) as Box<dyn Interpreter>)
             })
             .into_diagnostic()
         }

@@ -45,7 +45,7 @@ pub(crate) fn run_notebook(
     allow_errors: bool,
 ) -> Result<RunReport> {
     let mut notebook = Notebook::read(path).into_diagnostic()?;
-    let mut engine = workshop.engine(runner::folder_of(path).into_diagnostic()?)?;
+    let mut engine = workshop.engine(runner::folder_of(path).into_diagnostic()?, false)?;
     eprintln!("Running {}", path.display());
     let config = RunConfig { environment: workshop.environment.clone(), allow_errors };
     let report =

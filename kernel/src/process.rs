@@ -9,8 +9,11 @@ mod frame;
 mod supervisor;
 mod worker;
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+
+use crate::engine::EngineConfig;
 
 pub(crate) use frame::{Crash, Frame, FrameReader, FrameSender, Panic, Shown};
 
@@ -22,6 +25,8 @@ const LIBRARIES: &str = "MOMENTUM_LIBRARIES";
 const FRAMES: &str = "MOMENTUM_FRAMES";
 /// Descriptor from which the worker reads which cell to run.
 const COMMANDS: &str = "MOMENTUM_COMMANDS";
+/// Set when no one answers a cell that reads its input.
+const NO_INPUT: &str = "MOMENTUM_NO_INPUT";
 /// Tells the cells crate that this kernel listens.
 const LISTENING: &str = "MOMENTUM_KERNEL";
 
@@ -29,20 +34,22 @@ const LISTENING: &str = "MOMENTUM_KERNEL";
 pub(crate) fn supervisor(
     frames: &FrameSender,
     libraries: &[PathBuf],
-    folder: &Path,
-    path: &std::ffi::OsStr,
-    seed: u64,
+    path: &OsStr,
+    config: &EngineConfig,
 ) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .env(ROLE, "supervisor")
         .env(FRAMES, frames.descriptor())
         .env(LISTENING, "1")
-        .env("MOMENTUM_SEED", seed.to_string())
+        .env("MOMENTUM_SEED", config.seed.to_string())
         .env("PATH", path)
-        .current_dir(folder);
+        .current_dir(&config.folder);
     for private in ["EVCXR_TMPDIR", "RUST_SRC_PATH", "MOMENTUM_SESSION"] {
         command.env_remove(private);
+    }
+    if !config.interactive {
+        command.env(NO_INPUT, "1");
     }
     command.env(LIBRARIES, std::env::join_paths(libraries).map_err(std::io::Error::other)?);
     Ok(command)

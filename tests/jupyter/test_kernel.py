@@ -79,11 +79,7 @@ def test_rich_display(kernel):
 
 
 def test_stdin(kernel):
-    code = """
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).unwrap();
-        line.trim().len()
-    """
+    code = 'let name = input("Who? ");\nname.len()'
     asked = []
 
     def answer(message):
@@ -93,7 +89,7 @@ def test_stdin(kernel):
     result = kernel.run(code, allow_stdin=True, stdin_hook=answer)
     assert result.reply["status"] == "ok", result.reply
     assert result.of("execute_result")[0]["data"]["text/plain"] == "3"
-    assert len(asked) == 1 and asked[0]["password"] is False
+    assert [(one["prompt"], one["password"]) for one in asked] == [("Who? ", False)]
 
 
 def test_history(fresh_kernel):

@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 6] = [
 
 /// A name in code, where that is looked for, and the one file (with its children) that may use it.
 const DOORS: [(&str, &str, &str); 8] = [
-    ("evcxr::", "", "kernel/src/engine"),
+    ("evcxr::", "", "kernel/src/engine/evaluator"),
     ("zeromq", "", "kernel/src/wire"),
     ("jupyter_zmq_client", "", "kernel/src/wire"),
     ("std::net", "kernel/src/", "kernel/src/wire"),

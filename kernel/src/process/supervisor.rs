@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frame::{Crash, Frame};
-use super::{COMMANDS, FRAMES, ROLE, inherited};
+use super::{COMMANDS, FRAMES, NO_INPUT, ROLE, inherited};
 use pump::{Piece, Pump};
 
 /// How evcxr begins the order to run a cell.
@@ -35,7 +35,7 @@ fn supervise() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let frames = File::options().write(true).open(inherited(FRAMES).ok_or("no frames")?)?;
     let listener = Arc::new(Mutex::new(Listener { frames, ended: [0, 0] }));
     let (mut worker, commands) = start_worker()?;
-    let stdin = worker.stdin.take().ok_or("no stdin")?;
+    let stdin = worker.stdin.take();
     std::thread::spawn(move || obey(commands, stdin));
     let stdout = worker.stdout.take().ok_or("no stdout")?;
     let stderr = worker.stderr.take().ok_or("no stderr")?;
@@ -64,11 +64,12 @@ fn supervise() -> Result<ExitCode, Box<dyn std::error::Error>> {
 fn start_worker() -> std::io::Result<(Child, PipeWriter)> {
     let (reader, writer) = std::io::pipe()?;
     rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty())?;
+    let no_input = std::env::var_os(NO_INPUT).is_some();
     let worker = Command::new(std::env::current_exe()?)
         .env(ROLE, "worker")
         .env(COMMANDS, reader.as_raw_fd().to_string())
         .env_remove("EVCXR_IS_RUNTIME")
-        .stdin(Stdio::piped())
+        .stdin(if no_input { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
@@ -76,11 +77,12 @@ fn start_worker() -> std::io::Result<(Child, PipeWriter)> {
 }
 
 /// Passes on what evcxr says: orders to the worker's commands, all else to the cell's input.
-fn obey(mut commands: PipeWriter, mut stdin: ChildStdin) {
+fn obey(mut commands: PipeWriter, mut stdin: Option<ChildStdin>) {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-        let sent = match line.strip_prefix(RUN) {
-            Some(order) => writeln!(commands, "{order}"),
-            None => writeln!(stdin, "{line}").and_then(|()| stdin.flush()),
+        let sent = match (line.strip_prefix(RUN), &mut stdin) {
+            (Some(order), _) => writeln!(commands, "{order}"),
+            (None, Some(stdin)) => writeln!(stdin, "{line}").and_then(|()| stdin.flush()),
+            (None, None) => Ok(()),
         };
         if sent.is_err() {
             break;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
+use std::time::Instant;
 
 use jupyter_protocol::{Header, JupyterMessage, JupyterMessageContent, UnknownMessage};
 use jupyter_zmq_client::{RawMessage, RouterRecvConnection};
@@ -23,6 +24,8 @@ pub(super) struct Incoming {
     pub(super) message: JupyterMessage,
     /// Why the content could not be read.
     pub(super) problem: Option<RequestError>,
+    /// When it came.
+    pub(super) received: Instant,
 }
 
 impl Incoming {
@@ -107,7 +110,7 @@ fn parse(raw: RawMessage) -> Option<Incoming> {
         buffers: jparts[4..].to_vec(),
         channel: None,
     };
-    Some(Incoming { message, problem })
+    Some(Incoming { message, problem, received: Instant::now() })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use jupyter_protocol::{JupyterMessage, JupyterMessageContent};
 use tokio::sync::{mpsc, oneshot};
@@ -94,7 +95,7 @@ pub(super) fn spawn(
         *shared.interrupter.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(interpreter.interrupter());
         shared.ready.store(true, Ordering::Release);
-        let mut desk = Desk { queue, answers };
+        let mut desk = Desk { queue, answers, replied: Instant::now() };
         serve_requests(&mut *interpreter, &shared, &work, &mut desk, &stop);
         // The interpreter's own clean-up comes before the thread counts as ended.
         drop(interpreter);
@@ -129,7 +130,7 @@ fn serve_requests(
         if shared.stopping.load(Ordering::Acquire) {
             return;
         }
-        let Incoming { message, problem } = *incoming;
+        let Incoming { message, problem, .. } = *incoming;
         if let Some(problem) = problem {
             session.refuse(&message, &problem, desk);
             continue;
@@ -138,8 +139,12 @@ fn serve_requests(
             Next::Continue => {}
             Next::AbortQueued => {
                 waiting.extend(work.try_iter());
+                // What came after the reply was sent by someone who may know of the failure.
+                let replied = desk.replied;
                 waiting.retain(|work| match work {
-                    Work::Request(incoming) if is_execute(&incoming.message) => {
+                    Work::Request(incoming)
+                        if is_execute(&incoming.message) && incoming.received < replied =>
+                    {
                         session.abort(&incoming.message, desk);
                         false
                     }
@@ -161,6 +166,8 @@ fn is_execute(message: &JupyterMessage) -> bool {
 struct Desk {
     queue: mpsc::Sender<Outgoing>,
     answers: Receiver<String>,
+    /// When the last reply was about to be sent.
+    replied: Instant,
 }
 
 impl Desk {
@@ -176,6 +183,7 @@ impl Frontend for Desk {
     }
 
     fn reply(&mut self, message: JupyterMessage) {
+        self.replied = Instant::now();
         self.put(Outgoing::Shell(message));
     }
 
