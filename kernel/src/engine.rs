@@ -1,6 +1,6 @@
 //! The engine: a session in which cells run one after the other.
 //!
-//! evcxr evaluates them on a thread of its own ([`evaluator`]); what they show comes as frames from
+//! evcxr evaluates them on a thread of its own (`evaluator`); what they show comes as frames from
 //! the supervisor of their process. Both arrive here in one queue of events.
 
 mod evaluator;

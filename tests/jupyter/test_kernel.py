@@ -123,8 +123,10 @@ def test_inspection_shows_a_definition(kernel):
     [("1 + 1", "complete"), ("fn f() {", "incomplete"), ("let x = );", "invalid")],
 )
 def test_is_complete(kernel, code, status):
-    content = kernel.client.is_complete(code, reply=True, timeout=30)["content"]
-    assert content["status"] == status
+    asked = kernel.client.is_complete(code)
+    while (reply := kernel.client.get_shell_msg(timeout=PATIENCE))["parent_header"]["msg_id"] != asked:
+        pass
+    assert reply["content"]["status"] == status
 
 
 def test_comm_info_is_empty(kernel):

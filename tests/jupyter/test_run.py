@@ -34,7 +34,7 @@ def test_a_failing_cell_stops_the_notebook_and_is_named(run_notebook, write):
     done = run_notebook(path)
     assert done.returncode != 0
     said = done.stdout + done.stderr
-    assert "test.ipynb" in said and "cell 2" in said and "line 2" in said, said
+    assert "test.ipynb" in said and "cell [2] `cell-1`" in said and "cell [2]:2:17" in said, said
     notebook = nbformat.read(path, as_version=4)
     assert notebook.metadata["momentum"]["status"] == "failed"
     assert [cell.execution_count for cell in notebook.cells] == [1, 2, None]
