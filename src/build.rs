@@ -51,7 +51,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
         );
     }
     eprintln!("  {} pages in {}", built.pages.len(), clock(started.elapsed()));
-    if let Some(failures) = Several::new(failures, "notebooks did not run to their end") {
+    if let Some(failures) = Several::new(failures, "notebooks that did not run to their end") {
         return Err(failures.into());
     }
     let index = std::path::absolute(&built.index).into_diagnostic()?;

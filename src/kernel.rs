@@ -6,6 +6,7 @@ use miette::{IntoDiagnostic, Result};
 use momentum_kernel::kernelspec::{self, Location};
 use momentum_kernel::output::Interpreter;
 use momentum_kernel::session::KernelInfo;
+use momentum_kernel::toolchain::Toolchain;
 use momentum_kernel::wire;
 
 use crate::helpers::Workshop;
@@ -62,7 +63,10 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
         }
         Action::Serve { connection_file } => {
             let version = env!("CARGO_PKG_VERSION").to_owned();
-            let info = KernelInfo { version, language_version: "1.95.0".into() };
+            // Without a toolchain the kernel starts all the same, and says at each cell what to do.
+            let language_version = Toolchain::find()
+                .map_or_else(|_| String::new(), |toolchain| toolchain.release().to_owned());
+            let info = KernelInfo { version, language_version };
             wire::serve(connection_file, info, || {
                 let folder = std::env::current_dir()?;
                 let mut workshop = Workshop::open(0)?;

@@ -59,7 +59,7 @@ pub(crate) struct Several {
 impl Several {
     /// `None` if there are none.
     pub(crate) fn new(failures: Vec<Report>, what: &str) -> Option<Several> {
-        let heading = format!("{} {what}", failures.len());
+        let heading = format!("{what}: {}", failures.len());
         let failures: Vec<_> = failures.into_iter().map(Into::into).collect();
         (!failures.is_empty()).then_some(Several { heading, failures })
     }
@@ -124,7 +124,7 @@ pub(crate) fn journal(error: JournalError) -> Report {
             InFile { problem, source }.into()
         })
         .collect();
-    match Several::new(failures, "problems in the journal; the last good site is still there") {
+    match Several::new(failures, "problems in the journal (the last good site is still there)") {
         Some(problems) => problems.into(),
         None => miette::miette!("the journal cannot be built"),
     }

@@ -33,7 +33,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     match failures.len() {
         0 => Ok(()),
         1 => Err(failures.remove(0)),
-        _ => Several::new(failures, "notebooks did not run to their end")
+        _ => Several::new(failures, "notebooks that did not run to their end")
             .map_or(Ok(()), |all| Err(all.into())),
     }
 }

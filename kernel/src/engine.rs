@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::cell;
 use crate::compiler;
@@ -59,6 +60,7 @@ pub struct Engine {
     number: u32,
     history: History,
     stop: Arc<Stop>,
+    evaluation: Option<JoinHandle<()>>,
 }
 
 enum Request {
@@ -111,18 +113,28 @@ impl Engine {
         let stop = Arc::new(Stop::default());
         let (started, start) = channel();
         let (thread_stop, thread_events) = (Arc::clone(&stop), event_sender.clone());
-        std::thread::spawn(move || match Evaluator::start(&config, &marks, &thread_stop) {
-            Ok(evaluator) => {
-                let _ = started.send(Ok(marks));
-                evaluator.serve(&received, &thread_events);
-            }
-            Err(error) => {
-                let _ = started.send(Err(error));
-            }
-        });
+        let evaluation =
+            std::thread::spawn(move || match Evaluator::start(&config, &marks, &thread_stop) {
+                Ok(evaluator) => {
+                    let _ = started.send(Ok(marks));
+                    evaluator.serve(&received, &thread_events);
+                }
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                }
+            });
         let marks = start.recv().map_err(|_| EngineError::Start("it panicked".into()))??;
         std::thread::spawn(move || relay(frames, &event_sender));
-        Ok(Engine { requests, events, marks, next_mark: 0, number: 0, history: Vec::new(), stop })
+        Ok(Engine {
+            requests,
+            events,
+            marks,
+            next_mark: 0,
+            number: 0,
+            history: Vec::new(),
+            stop,
+            evaluation: Some(evaluation),
+        })
     }
 
     /// Waits for the end of a cell, passing on what it shows.
@@ -240,6 +252,10 @@ impl Seen {
 impl Drop for Engine {
     fn drop(&mut self) {
         let _ = self.requests.send(Request::End);
+        // With the evaluator, the session's processes and its folder go.
+        if let Some(evaluation) = self.evaluation.take() {
+            let _ = evaluation.join();
+        }
     }
 }
 

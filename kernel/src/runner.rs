@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::notebook::{CodeCell, Notebook, NotebookError};
 use crate::output::{CellError, CellIo, InputRequest, Interpreter, Output};
 use crate::provenance::{self, Environment};
+use crate::toolchain::release;
 use collect::Collector;
 
 /// How a notebook is run.
@@ -119,7 +120,7 @@ pub fn run(
         "kernelspec",
         json!({"display_name": "Rust (Momentum)", "language": "rust", "name": "momentum"}),
     );
-    notebook.set_metadata("language_info", crate::runner::language());
+    notebook.set_metadata("language_info", language(&config.environment.compiler));
     notebook.write()?;
     let duration = started.elapsed();
     times.write(notebook.path(), chain.last().map_or("", String::as_str), duration);
@@ -127,14 +128,14 @@ pub fn run(
 }
 
 /// What Jupyter keeps in a notebook about its language.
-fn language() -> serde_json::Value {
+fn language(compiler: &str) -> serde_json::Value {
     json!({
         "codemirror_mode": "rust",
         "file_extension": ".rs",
         "mimetype": "text/rust",
         "name": "rust",
         "pygments_lexer": "rust",
-        "version": "1.95.0",
+        "version": release(compiler),
     })
 }
 

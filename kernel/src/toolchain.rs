@@ -77,6 +77,11 @@ impl Toolchain {
         Ok(Toolchain { host, version, library_folder, rustc, cargo })
     }
 
+    /// The release alone, such as `1.95.0`.
+    pub fn release(&self) -> &str {
+        release(&self.version)
+    }
+
     /// The standard library as a dynamic library, which cells and helpers share.
     ///
     /// # Errors
@@ -93,6 +98,11 @@ impl Toolchain {
             std::io::Error::new(std::io::ErrorKind::NotFound, message)
         })
     }
+}
+
+/// The release in what `rustc --version` says.
+pub(crate) fn release(version: &str) -> &str {
+    version.split(' ').nth(1).unwrap_or_default()
 }
 
 fn find_tool(tool: &'static str) -> Result<PathBuf, ToolchainError> {

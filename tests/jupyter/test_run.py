@@ -67,3 +67,43 @@ def test_what_is_no_notebook_is_left_alone(run_notebook, tmp_path):
     assert done.returncode != 0
     assert "broken.ipynb" in done.stderr, done.stderr
     assert path.read_text() == '{"cells": ['
+
+
+def test_nothing_is_left_behind(run_notebook, write, tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    path = write("let x = 1;", "x + 1", "std::process::abort();")
+    assert run_notebook(path).returncode != 0
+    assert list(temporary.iterdir()) == []
+
+
+def test_crashes_are_told_and_the_next_cell_runs(run_notebook, write):
+    path = write("fn seven() -> i32 { 7 }", "std::process::abort();", "std::process::exit(3);", "seven()")
+    assert run_notebook("--allow-errors", path).returncode == 0
+    cells = nbformat.read(path, as_version=4).cells
+    assert "SIGABRT" in cells[1].outputs[-1].evalue
+    assert "exit code 3" in cells[2].outputs[-1].evalue
+    assert cells[3].outputs[-1].data["text/plain"] == "7"
+
+
+def test_a_panic_names_the_line_of_the_cell_that_defined_the_function(run_notebook, write):
+    path = write("fn half(n: i32) -> i32 {\n    assert!(n % 2 == 0, \"odd: {n}\");\n    n / 2\n}", "let x = half(3);")
+    assert run_notebook(path).returncode != 0
+    error = nbformat.read(path, as_version=4).cells[1].outputs[-1]
+    assert error.ename == "Panic"
+    assert error.evalue == "cell [1], line 2: odd: 3"
+
+
+def test_a_cell_that_reads_input_finds_none(run_notebook, write):
+    path = write("let mut line = String::new();\nstd::io::stdin().read_line(&mut line).unwrap()", 'input("Who?")')
+    assert run_notebook(path).returncode == 0
+    cells = nbformat.read(path, as_version=4).cells
+    assert [cell.outputs[-1].data["text/plain"] for cell in cells] == ["0", '""']
+
+
+def test_a_crate_from_the_registry(run_notebook, write):
+    path = write(':dep itoa = "1"\nlet mut buffer = itoa::Buffer::new();\nlet text = buffer.format(128).to_string();\ntext')
+    done = run_notebook(path)
+    assert done.returncode == 0, done.stderr
+    assert nbformat.read(path, as_version=4).cells[0].outputs[-1].data["text/plain"] == '"128"'
