@@ -144,7 +144,7 @@ fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> Exit
     let word = arguments.iter().find_map(|a| a.to_str().filter(|a| !a.starts_with('-')));
     match word {
         Some("build") if alone => direct::build(config, folder, &manifest),
-        Some("check") => probe::check(config, folder, alone.then_some(()), arguments),
+        Some("check") => probe::check(config, folder, alone, arguments),
         _ => replace(&mut direct::real_cargo(config, arguments, &[])),
     }
 }

@@ -48,20 +48,19 @@ pub fn variable_types(folder: &Path) -> Vec<VariableType> {
 pub(super) fn check(
     config: &CompilerConfig,
     folder: &Path,
-    alone: Option<()>,
+    alone: bool,
     arguments: &[OsString],
 ) -> ExitCode {
     let source = fs::read_to_string("src/lib.rs").unwrap_or_default();
     let _ = fs::write("src/lib.rs", source.replacen(STORE, PROBE, 1));
-    let mut command = match alone {
-        Some(()) => {
-            let mut rustc = direct::rustc(config);
-            // Out of the compiler's target folder: nothing of a probe is ever run.
-            rustc.args(["--crate-type", "lib", "--emit=metadata", "src/lib.rs", "-o"]);
-            rustc.arg(folder.join("probe.rmeta")).args(FULL_PATHS);
-            rustc
-        }
-        None => direct::real_cargo(config, arguments, &FULL_PATHS),
+    let mut command = if alone {
+        let mut rustc = direct::rustc(config);
+        // Out of the compiler's target folder: nothing of a probe is ever run.
+        rustc.args(["--crate-type", "lib", "--emit=metadata", "src/lib.rs", "-o"]);
+        rustc.arg(folder.join("probe.rmeta")).args(FULL_PATHS);
+        rustc
+    } else {
+        direct::real_cargo(config, arguments, &FULL_PATHS)
     };
     // Full paths in messages are an unstable option of the stable compiler.
     command.env("RUSTC_BOOTSTRAP", "1").stdin(Stdio::null());
