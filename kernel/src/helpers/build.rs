@@ -52,10 +52,15 @@ pub(super) fn build(
     let _ = fs::remove_dir_all(&partial);
     let dependencies = partial.join("dependencies");
     fs::create_dir_all(&dependencies).map_err(|e| HelperError::file("create", &dependencies, e))?;
-    for file in &files {
+    for file in files.iter().filter(|file| is_library(file)) {
         let Some(name) = file.file_name() else { continue };
-        let place = if name == library_name.as_str() { &partial } else { &dependencies };
-        copy(file, &place.join(name))?;
+        if name == library_name.as_str() {
+            // A copy of its own: the next build may write the original in place.
+            let to = partial.join(name);
+            fs::copy(file, &to).map_err(|e| HelperError::file("write", &to, e))?;
+        } else {
+            link(file, &dependencies.join(name))?;
+        }
     }
     let set = HelperSet {
         library: folder.join(&library_name),
@@ -75,9 +80,17 @@ pub(super) fn build(
     Ok(set)
 }
 
+/// Whether the compiler may need the file; cargo also reports build scripts, all of one name.
+fn is_library(file: &Path) -> bool {
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("rlib" | "rmeta" | "so" | "dylib"))
+}
+
 /// A hard link where the file system has them, else a copy.
-fn copy(from: &Path, to: &Path) -> Result<(), HelperError> {
-    if fs::hard_link(from, to).is_err() {
+///
+/// Never writes into a file that is there already: it may be a link to one of cargo's own.
+fn link(from: &Path, to: &Path) -> Result<(), HelperError> {
+    if !to.exists() && fs::hard_link(from, to).is_err() {
         fs::copy(from, to).map_err(|e| HelperError::file("write", to, e))?;
     }
     Ok(())
@@ -156,4 +169,28 @@ fn tail(stderr: Option<impl Read>) -> String {
         last.push_back(line);
     }
     Vec::from(last).join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_own_files_are_never_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("first"), "1").unwrap();
+        fs::write(path("second"), "2").unwrap();
+        link(&path("first"), &path("linked")).unwrap();
+        link(&path("second"), &path("linked")).unwrap();
+        assert_eq!(fs::read_to_string(path("first")).unwrap(), "1");
+        assert_eq!(fs::read_to_string(path("linked")).unwrap(), "1");
+    }
+
+    #[test]
+    fn build_scripts_are_no_libraries() {
+        assert!(is_library(Path::new("deps/libserde-1f.rlib")));
+        assert!(!is_library(Path::new("build/serde-1f/build-script-build")));
+        assert!(!is_library(Path::new("deps/serde-1f.d")));
+    }
 }
