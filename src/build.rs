@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use miette::{IntoDiagnostic, Result};
-use momentum_journal::{BuildConfig, Series};
+use momentum_journal::{BuildConfig, Series, Site};
 use momentum_kernel::notebook::Notebook;
 use momentum_kernel::provenance::{Freshness, freshness};
 
 use crate::helpers::Workshop;
+use crate::pdf;
 use crate::progress::clock;
 use crate::report::{self, Several};
 use crate::run::run_notebook;
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// Where the site goes [default: _site in FOLDER]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Where what is rendered is kept for the next build [default: .momentum/journal in FOLDER]
+    #[arg(long, value_name = "FOLDER")]
+    cache: Option<PathBuf>,
     /// Execute every notebook, changed or not
     #[arg(long)]
     rerun: bool,
@@ -33,24 +37,41 @@ pub(crate) struct Arguments {
     /// Fail if an entry shows an output that no longer holds
     #[arg(long)]
     strict: bool,
+    /// Make a PDF of the whole series too [default: the series' title, in FOLDER]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pdf: Option<Option<PathBuf>>,
 }
 
 pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
-    let series = Series::open(&arguments.folder).map_err(report::journal)?;
-    let notebooks = series.notebooks().map_err(report::journal)?;
+    let config = BuildConfig {
+        out: arguments.out.clone(),
+        strict: arguments.strict,
+        cache: arguments.cache.clone(),
+    };
+    let mut site = Site::open(&arguments.folder, config).map_err(report::journal)?;
+    let notebooks = site.notebooks().map_err(report::journal)?;
     let failures =
         if arguments.no_run { Vec::new() } else { run_stale(&notebooks, arguments.rerun)? };
     eprintln!("Rendering the journal");
-    let config = BuildConfig { out: arguments.out.clone(), strict: arguments.strict };
-    let built = series.build(&config).map_err(report::journal)?;
+    let built = site.build().map_err(report::journal)?;
     for output in &built.unproven {
         eprintln!(
             "  warning: {}:{}:{}: the output `{}` of {} is marked on the page: {}",
             output.entry, output.line, output.column, output.label, output.notebook, output.state
         );
     }
-    eprintln!("  {} pages in {}", built.pages.len(), clock(started.elapsed()));
+    eprintln!(
+        "  {} pages, {} files changed, in {}",
+        built.pages.len(),
+        built.changed.len(),
+        clock(started.elapsed())
+    );
+    if let Some(file) = &arguments.pdf {
+        let series = Series::open(&arguments.folder).map_err(report::journal)?;
+        let file = pdf::write(&series, &arguments.folder, file.as_deref())?;
+        println!("The series on paper: {}", file.display());
+    }
     if let Some(failures) = Several::new(failures, "notebooks that did not run to their end") {
         return Err(failures.into());
     }

@@ -1,6 +1,7 @@
 //! Which helpers the cells of our notebooks have, and what runs the cells.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use miette::{IntoDiagnostic, Result, miette};
 use momentum_kernel::engine::{Engine, EngineConfig};
@@ -10,12 +11,54 @@ use momentum_kernel::toolchain::Toolchain;
 
 use crate::progress::HelperLine;
 
+/// What cells may use at most.
+#[derive(clap::Args, Debug, Clone, Default)]
+pub(crate) struct Limits {
+    /// Memory that the cells of a notebook may ask for, such as 4G; no limit by default
+    #[arg(long = "memory-limit", value_name = "BYTES", value_parser = bytes)]
+    pub(crate) memory: Option<u64>,
+    /// What one cell may show, such as 500M; 128M by default
+    #[arg(long = "output-limit", value_name = "BYTES", value_parser = bytes)]
+    pub(crate) output: Option<u64>,
+    /// How long one cell may run, such as 90s or 10m; no limit by default
+    #[arg(long = "time-limit", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) time: Option<Duration>,
+}
+
+impl Limits {
+    /// The limits as options of a command.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let memory = self.memory.map(|bytes| format!("--memory-limit={bytes}"));
+        let output = self.output.map(|bytes| format!("--output-limit={bytes}"));
+        let time = self.time.map(|time| format!("--time-limit={}ms", time.as_millis()));
+        memory.into_iter().chain(output).chain(time).collect()
+    }
+}
+
+/// A number of bytes with a unit: `500M`, `4G`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim_end_matches(['b', 'B']).trim_end_matches('i');
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        "t" | "T" => 40,
+        unit => return Err(format!("`{unit}` is no unit of memory; use K, M, G or T")),
+    };
+    let number: u64 =
+        digits.trim().parse().map_err(|_| format!("`{digits}` is no number of bytes"))?;
+    number.checked_shl(shift).filter(|b| b >> shift == number).ok_or("too much".to_owned())
+}
+
 /// The toolchain, the helpers' sources, and what both mean for the record of a run.
 pub(crate) struct Workshop {
     toolchain: Toolchain,
     sources: HelperCrate,
     set: Option<HelperSet>,
     pub(crate) environment: Environment,
+    pub(crate) limits: Limits,
 }
 
 impl Workshop {
@@ -29,7 +72,7 @@ impl Workshop {
             helpers: helper_version(&sources).into_diagnostic()?,
             seed,
         };
-        Ok(Workshop { toolchain, sources, set: None, environment })
+        Ok(Workshop { toolchain, sources, set: None, environment, limits: Limits::default() })
     }
 
     /// The helper set, built now if it has to be.
@@ -55,13 +98,16 @@ impl Workshop {
             folder,
             seed: self.environment.seed,
             interactive,
+            memory_limit: self.limits.memory,
+            output_limit: self.limits.output,
+            time_limit: self.limits.time,
         };
         Engine::start(config).into_diagnostic()
     }
 }
 
 /// The helper crate in the checkout from which this program was built.
-fn sources() -> Result<HelperCrate> {
+pub(crate) fn sources() -> Result<HelperCrate> {
     let built_from = concat!(env!("CARGO_MANIFEST_DIR"));
     let workspace =
         std::env::var_os("MOMENTUM_SOURCE").map_or_else(|| built_from.into(), PathBuf::from);

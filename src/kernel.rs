@@ -9,7 +9,7 @@ use momentum_kernel::session::KernelInfo;
 use momentum_kernel::toolchain::Toolchain;
 use momentum_kernel::wire;
 
-use crate::helpers::Workshop;
+use crate::helpers::{Limits, Workshop};
 
 /// Make the kernel known to Jupyter, or serve it.
 ///
@@ -23,13 +23,15 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Action {
     /// Make the kernel known to Jupyter, and compile the helpers that its cells have
-    Install(Place),
+    Install(Installation),
     /// Undo `install`
     Uninstall(Place),
     /// Serve a Jupyter client (Jupyter calls this)
     Serve {
         /// The connection file that Jupyter wrote
         connection_file: PathBuf,
+        #[command(flatten)]
+        limits: Limits,
     },
 }
 
@@ -40,6 +42,14 @@ struct Place {
     prefix: Option<PathBuf>,
 }
 
+#[derive(clap::Args)]
+struct Installation {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    limits: Limits,
+}
+
 impl Place {
     fn location(&self) -> Location {
         self.prefix.clone().map_or(Location::User, Location::Prefix)
@@ -48,10 +58,11 @@ impl Place {
 
 pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     match &arguments.action {
-        Action::Install(place) => {
+        Action::Install(Installation { place, limits }) => {
             Workshop::open(0)?.helpers()?;
             let program = std::env::current_exe().into_diagnostic()?;
-            let folder = kernelspec::install(&program, &place.location()).into_diagnostic()?;
+            let folder = kernelspec::install(&program, &limits.arguments(), &place.location())
+                .into_diagnostic()?;
             println!("Installed the kernel \"Rust (Momentum)\" at {}", folder.display());
             println!("Choose it in JupyterLab, or run: jupyter console --kernel momentum");
             Ok(())
@@ -61,15 +72,17 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
             println!("Removed {}", folder.display());
             Ok(())
         }
-        Action::Serve { connection_file } => {
+        Action::Serve { connection_file, limits } => {
+            let limits = limits.clone();
             let version = env!("CARGO_PKG_VERSION").to_owned();
             // Without a toolchain the kernel starts all the same, and says at each cell what to do.
             let language_version = Toolchain::find()
                 .map_or_else(|_| String::new(), |toolchain| toolchain.release().to_owned());
             let info = KernelInfo { version, language_version };
-            wire::serve(connection_file, info, || {
+            wire::serve(connection_file, info, move || {
                 let folder = std::env::current_dir()?;
                 let mut workshop = Workshop::open(0)?;
+                workshop.limits = limits.clone();
                 Ok(Box::new(workshop.engine(folder, true)?) as Box<dyn Interpreter>)
             })
             .into_diagnostic()

@@ -1,11 +1,19 @@
 //! The `momentum` command: one file a subcommand.
 
 mod build;
+mod check;
+mod copy;
+mod doctor;
 mod helpers;
+mod init;
 mod kernel;
+mod new;
+mod pdf;
+mod post;
 mod progress;
 mod report;
 mod run;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -21,9 +29,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Arguments),
+    New(new::Arguments),
     Build(build::Arguments),
+    Serve(serve::Arguments),
+    Check(check::Arguments),
+    Post(post::Arguments),
     Run(run::Arguments),
     Kernel(kernel::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -31,9 +45,25 @@ fn main() -> ExitCode {
         return code;
     }
     let result = match Arguments::parse().command {
+        Command::Init(arguments) => init::execute(&arguments),
+        Command::New(arguments) => new::execute(&arguments),
         Command::Build(arguments) => build::execute(&arguments),
+        Command::Serve(arguments) => serve::execute(&arguments),
+        Command::Check(arguments) => match check::execute(&arguments) {
+            Ok(true) => Ok(()),
+            // The findings have been written.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(failure) => Err(failure),
+        },
+        Command::Post(arguments) => post::execute(&arguments),
         Command::Run(arguments) => run::execute(&arguments),
         Command::Kernel(arguments) => kernel::execute(&arguments),
+        Command::Doctor(arguments) => match doctor::execute(&arguments) {
+            Ok(true) => Ok(()),
+            // What is bad has been said.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(failure) => Err(failure),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use miette::{IntoDiagnostic, Result};
 use momentum_kernel::notebook::Notebook;
 use momentum_kernel::runner::{self, RunConfig, RunReport};
 
-use crate::helpers::Workshop;
+use crate::helpers::{Limits, Workshop};
 use crate::progress::{cell_line, clock};
 use crate::report::{CellFailed, Several};
 
@@ -24,10 +24,13 @@ pub(crate) struct Arguments {
     /// What the helpers start their random numbers from
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     seed: u64,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     let mut workshop = Workshop::open(arguments.seed)?;
+    workshop.limits = arguments.limits.clone();
     let run = |path: &PathBuf| run_notebook(path, &mut workshop, arguments.allow_errors).err();
     let mut failures: Vec<_> = arguments.notebooks.iter().filter_map(run).collect();
     match failures.len() {

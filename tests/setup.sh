@@ -60,7 +60,7 @@ python_packages() {
     local python=${PYTHON:-python3} venv=$target/venv wanted
     command -v "$python" >/dev/null || return 1
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || return 1
-    wanted=$("$python" --version && cat tests/requirements.txt)
+    wanted=$("$python" --version && cat tests/requirements.txt kernel/papermill/*)
     if [[ -f $venv/made-from && $(<"$venv/made-from") == "$wanted" ]]; then
         echo "up to date in $venv"
         return
@@ -69,6 +69,10 @@ python_packages() {
     "$python" -m venv "$venv" || return 1
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
         -r tests/requirements.txt || return 1
+    # From a copy, since building leaves folders beside the sources.
+    rm -rf "$target/papermill" && cp -r kernel/papermill "$target/papermill" || return 1
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+        "$target/papermill" || return 1
     "$venv/bin/pip" check || return 1
     printf '%s\n' "$wanted" >"$venv/made-from"
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::front_matter::Fields;
+use crate::key::Key;
 use crate::problem::{JournalError, Problem, Problems};
 use crate::root::{Root, RootError, resolve};
 
@@ -33,9 +34,50 @@ pub struct SeriesConfig {
     pub notebooks: String,
     /// The folder that the site is written to.
     pub out: String,
+    /// Where readers comment on entries, if anywhere.
+    pub comments: Option<Comments>,
+    /// Notebooks whose HTML is shown as it is, scripts included: files or folders.
+    pub trusted: Vec<String>,
+    /// Of the whole file.
+    pub(crate) key: Key,
+}
+
+/// Comments by [giscus](https://giscus.app), kept as discussions of a GitHub repository. The one
+/// thing that makes pages load something from elsewhere, so it is off unless it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Comments {
+    /// `owner/name`.
+    pub repo: String,
+    /// As giscus.app gives it.
+    pub repo_id: String,
+    /// The category of the discussions.
+    pub category: String,
+    /// As giscus.app gives it.
+    pub category_id: String,
 }
 
 impl SeriesConfig {
+    /// Whether the HTML of a notebook is shown as it is.
+    #[must_use]
+    pub fn trusts(&self, notebook: &str) -> bool {
+        self.trusted.iter().any(|trusted| {
+            notebook == trusted
+                || notebook.strip_prefix(trusted.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+
+    /// The address of the site's root once it is published, with `/` at its end; empty where
+    /// [`SeriesConfig::base_url`] is.
+    #[must_use]
+    pub fn address(&self) -> String {
+        if self.base_url.is_empty() {
+            String::new()
+        } else {
+            format!("{}{}/", self.base_url, self.base_path)
+        }
+    }
+
     /// Reads the configuration of the series at `root`.
     pub(crate) fn read(root: &Root) -> Result<Self, JournalError> {
         for file in PLACES {
@@ -89,6 +131,19 @@ impl SeriesConfig {
         let entries = folder("entries", if in_journal { "journal/entries" } else { "entries" });
         let notebooks = folder("notebooks", "notebooks");
         let out = folder("out", "_site");
+        let comments = comments(&mut fields);
+        let mut trusted = Vec::new();
+        for given in fields.texts("trusted") {
+            match resolve("", &given).filter(|path| !path.is_empty()) {
+                Some(path) => trusted.push(path),
+                None => fields.refuse(
+                    "trusted",
+                    format!(
+                        "`trusted` should name notebooks or folders of the series, not `{given}`"
+                    ),
+                ),
+            }
+        }
         let problems = fields.finish();
         if !problems.is_empty() {
             return Err(problems);
@@ -104,8 +159,52 @@ impl SeriesConfig {
             entries,
             notebooks,
             out,
+            comments,
+            trusted,
+            key: Key::of(text.as_bytes()),
         })
     }
+}
+
+/// `comments: none`, or a mapping with what giscus needs.
+fn comments(fields: &mut Fields<'_>) -> Option<Comments> {
+    let keys = ["provider", "repo", "repo_id", "category", "category_id"];
+    let given = fields.text_or_map("comments", &keys);
+    if given.is_empty() {
+        return None;
+    }
+    let mut comments = Comments::default();
+    for (name, value) in given {
+        match name {
+            "provider" if value == "none" => return None,
+            "provider" if value == "giscus" => {}
+            "provider" => {
+                let message = format!("`comments` should be `none` or `giscus`, not `{value}`");
+                fields.refuse("comments", message);
+                return None;
+            }
+            "repo" => comments.repo = value,
+            "repo_id" => comments.repo_id = value,
+            "category" => comments.category = value,
+            _ => comments.category_id = value,
+        }
+    }
+    let missing: Vec<&str> = [
+        ("repo", &comments.repo),
+        ("repo_id", &comments.repo_id),
+        ("category", &comments.category),
+        ("category_id", &comments.category_id),
+    ]
+    .into_iter()
+    .filter(|(_, value)| value.is_empty())
+    .map(|(name, _)| name)
+    .collect();
+    if !missing.is_empty() {
+        let missing = missing.join("`, `");
+        fields
+            .refuse("comments", format!("giscus needs `{missing}` as well; giscus.app tells them"));
+    }
+    Some(comments)
 }
 
 #[cfg(test)]

@@ -2,39 +2,50 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use crate::asset::Assets;
+use crate::config::SeriesConfig;
 use crate::entry::Entry;
+use crate::key::Key;
+use crate::link::options::LinkOptions;
 use crate::link::{Target, href};
 use crate::markdown::{Embedding, Image};
 use crate::notebook::{Cell, CellState, Notebook};
-use crate::output::{OutputContext, chosen, escaped, inline_text, picture_html, to_html};
+use crate::output::{OutputContext, asked, escaped, inline_text, picture_html, to_html};
 use crate::page::figure::figure;
 use crate::problem::Problem;
-use crate::root::{Root, RootError, folder_of};
+use crate::record::Need;
+use crate::root::folder_of;
 use crate::site::UnprovenOutput;
+use crate::site::notebooks::Notebooks;
 use crate::suggest::did_you_mean;
-
-/// The most bytes of a picture file.
-pub(crate) const MAX_PICTURE: u64 = 32 * 1024 * 1024;
-
-/// A notebook as it was found: read, or broken (which is reported with the notebook itself).
-pub(crate) type Notebooks = BTreeMap<String, Option<Notebook>>;
+use crate::{diagram, highlight};
 
 /// Where every page of the site lies, by the file it is made from.
 #[derive(Debug, Default)]
 pub(crate) struct SiteMap {
     pub(crate) entries: BTreeMap<String, String>,
     pub(crate) notebooks: BTreeMap<String, String>,
+    /// Of all that it says.
+    pub(crate) key: Option<Key>,
+}
+
+impl SiteMap {
+    /// The map of a site without a page.
+    pub(crate) fn empty() -> &'static Self {
+        static EMPTY: LazyLock<SiteMap> = LazyLock::new(SiteMap::default);
+        &EMPTY
+    }
 }
 
 /// The linking of one entry.
 pub(crate) struct EntryEmbedding<'a> {
-    pub(crate) root: &'a Root,
+    pub(crate) config: &'a SeriesConfig,
     pub(crate) entry: &'a Entry,
     pub(crate) notebooks: &'a Notebooks,
     pub(crate) map: &'a SiteMap,
-    pub(crate) assets: &'a mut Assets,
+    pub(crate) assets: Assets<'a>,
     /// The way from the entry's page to the site's root.
     pub(crate) up: &'a str,
     pub(crate) problems: Vec<Problem>,
@@ -42,15 +53,25 @@ pub(crate) struct EntryEmbedding<'a> {
     pub(crate) unproven: Vec<UnprovenOutput>,
     /// How many outputs are linked in.
     pub(crate) n_outputs: usize,
+    /// What the page is made from, besides the entry and its pictures.
+    pub(crate) needs: Vec<Need>,
+    /// Whether an output on the page may act, because the configuration trusts its notebook.
+    pub(crate) is_trusted: bool,
 }
 
-impl EntryEmbedding<'_> {
+impl<'a> EntryEmbedding<'a> {
     fn refuse(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
         let start = self.entry.body_start;
         let span = start + span.start..start + span.end;
         let mut problem = Problem::at(&self.entry.file, &self.entry.text, span, message);
         problem.help = help;
         self.problems.push(problem);
+    }
+
+    fn need(&mut self, need: Need) {
+        if !self.needs.contains(&need) {
+            self.needs.push(need);
+        }
     }
 
     fn folder(&self) -> &str {
@@ -66,22 +87,20 @@ impl EntryEmbedding<'_> {
                 self.refuse(span.clone(), message, Some(help.into()));
                 None
             }
-            Target::Options { options } => {
-                let message = format!("a notebook link takes no options, but it has `?{options}`");
-                self.refuse(span.clone(), message, Some("write `notebook.ipynb#label`".into()));
-                None
-            }
             target => Some(target),
         }
     }
 
     /// The notebook; `None` where it is missing or broken.
-    fn notebook(&mut self, file: &str, span: &Range<usize>) -> Option<&'_ Notebook> {
+    fn notebook(&mut self, file: &str, span: &Range<usize>) -> Option<&'a Notebook> {
         let notebooks = self.notebooks;
         match notebooks.get(file) {
-            Some(notebook) => notebook.as_ref(),
+            Some(notebook) => {
+                self.need(Need::Notebook(file.to_owned(), notebook.key));
+                notebook.read().ok()
+            }
             None => {
-                let help = did_you_mean(file, notebooks.keys().map(String::as_str));
+                let help = did_you_mean(file, notebooks.names());
                 self.refuse(span.clone(), format!("there is no notebook `{file}`"), help);
                 None
             }
@@ -94,10 +113,8 @@ impl EntryEmbedding<'_> {
         file: &str,
         label: &str,
         span: &Range<usize>,
-    ) -> Option<(&'_ Notebook, &'_ Cell)> {
-        let notebooks = self.notebooks;
-        self.notebook(file, span)?;
-        let notebook = notebooks.get(file)?.as_ref()?;
+    ) -> Option<(&'a Notebook, &'a Cell)> {
+        let notebook = self.notebook(file, span)?;
         match notebook.cell(label) {
             Ok(cell) => Some((notebook, cell)),
             Err(numbers) if numbers.is_empty() => {
@@ -119,12 +136,28 @@ impl EntryEmbedding<'_> {
         }
     }
 
-    fn output(&mut self, image: &Image<'_>, file: &str, label: &str) -> Option<String> {
-        let (notebooks, up) = (self.notebooks, self.up);
-        self.cell(file, label, &image.span)?;
-        let notebook = notebooks.get(file)?.as_ref()?;
-        let cell = notebook.cell(label).ok()?;
-        let outputs = chosen(cell);
+    fn output(
+        &mut self,
+        image: &Image<'_>,
+        file: &str,
+        label: &str,
+        options: &LinkOptions,
+    ) -> Option<String> {
+        let up = self.up;
+        let (notebook, cell) = self.cell(file, label, &image.span)?;
+        let is_trusted = self.config.trusts(file);
+        self.is_trusted |= is_trusted;
+        let refuse = |this: &mut Self, message: String| {
+            let message = format!("cell `{label}` of `{file}`: {message}");
+            this.refuse(image.span.clone(), message, None);
+        };
+        let outputs = match asked(cell, options) {
+            Ok(outputs) => outputs,
+            Err(message) => {
+                refuse(self, message);
+                return None;
+            }
+        };
         if outputs.is_empty() {
             let (message, help) = if cell.state == CellState::NeverRun {
                 (
@@ -146,20 +179,33 @@ impl EntryEmbedding<'_> {
             let mut body = String::new();
             for output in outputs {
                 let mut context =
-                    OutputContext { assets: &mut *self.assets, up, alt: &image.caption };
-                match to_html(output, &mut context) {
+                    OutputContext { assets: &mut self.assets, up, alt: &image.caption, is_trusted };
+                match to_html(&output, &mut context) {
                     Ok(html) => body.push_str(&html),
                     Err(message) => {
-                        let message = format!("cell `{label}` of `{file}`: {message}");
-                        self.refuse(image.span.clone(), message, None);
+                        refuse(self, message);
                         return None;
                     }
                 }
             }
-            figure(notebook, cell, &image.caption, &body, &link)
+            if options.format.is_some() {
+                let message = "`format` is for a value within a sentence".to_owned();
+                refuse(self, message);
+                return None;
+            }
+            figure(notebook, cell, &image.caption, &body, &link, options.shows_code)
         } else {
-            match inline_text(cell) {
-                Ok(text) => inline_value(cell, &text, &image.caption, &link),
+            let shown = Cell { outputs, ..cell.clone() };
+            let text = inline_text(&shown).map(|text| match options.format {
+                Some(format) => format.write(&text),
+                None => Ok(text),
+            });
+            match text {
+                Ok(Err(message)) => {
+                    refuse(self, message);
+                    return None;
+                }
+                Ok(Ok(text)) => inline_value(cell, &text, &image.caption, &link),
                 Err(found) => {
                     let message = format!(
                         "only a short text can stand within a sentence, but cell `{label}` shows {found}"
@@ -188,26 +234,37 @@ impl EntryEmbedding<'_> {
         Some(html)
     }
 
+    /// The one notebook with that file name, for `![[name.ipynb#label]]`, where none lies at the
+    /// place that is written.
+    fn by_name(&self, file: String) -> String {
+        if self.notebooks.get(&file).is_some() {
+            return file;
+        }
+        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let wanted = name(&file);
+        let mut found = self.notebooks.names().filter(|known| name(known) == wanted);
+        match (found.next(), found.next()) {
+            (Some(one), None) => one.to_owned(),
+            _ => file,
+        }
+    }
+
     fn picture_file(&mut self, image: &Image<'_>, file: &str) -> Option<String> {
-        let message = match self.root.read(file, MAX_PICTURE) {
-            Ok(bytes) => match self.assets.add_file(bytes) {
-                Ok(picture) => {
-                    let src = href(self.up, &picture.path, None);
-                    let img = picture_html(&src, picture.size, &image.caption);
-                    return Some(if image.block {
-                        let caption = escaped(&image.caption);
-                        format!(
-                            "<figure class=\"picture\"><div class=\"plate\">{img}</div>\
-                             <figcaption><p class=\"caption\">{caption}</p></figcaption></figure>\n"
-                        )
-                    } else {
-                        img
-                    });
-                }
-                Err(message) => format!("`{file}`: {message}"),
-            },
-            Err(RootError::Missing(_)) => format!("there is no picture `{file}`"),
-            Err(error) => error.to_string(),
+        let message = match self.assets.add_file(file) {
+            Ok(picture) => {
+                let src = href(self.up, &picture.path, None);
+                let img = picture_html(&src, picture.size, &image.caption);
+                return Some(if image.block {
+                    let caption = escaped(&image.caption);
+                    format!(
+                        "<figure class=\"picture\"><div class=\"plate\">{img}</div>\
+                         <figcaption><p class=\"caption\">{caption}</p></figcaption></figure>\n"
+                    )
+                } else {
+                    img
+                });
+            }
+            Err(message) => message,
         };
         self.refuse(image.span.clone(), message, None);
         None
@@ -235,13 +292,20 @@ fn inline_value(cell: &Cell, text: &str, caption: &str, link: &str) -> String {
 impl Embedding for EntryEmbedding<'_> {
     fn image(&mut self, image: &Image<'_>) -> Option<String> {
         match self.parse(image.target, &image.span)? {
-            Target::Notebook { file, label: Some(label) } => self.output(image, &file, &label),
-            Target::Notebook { file, label: None } => {
-                let help = self
-                    .notebooks
-                    .get(&file)
-                    .and_then(Option::as_ref)
-                    .and_then(|notebook| did_you_mean("", notebook.labels()));
+            Target::Notebook { file, label: Some(label), options } => {
+                let file = if image.by_name { self.by_name(file) } else { file };
+                match LinkOptions::parse(options.as_deref().unwrap_or_default()) {
+                    Ok(options) => self.output(image, &file, &label, &options),
+                    Err((message, help)) => {
+                        self.refuse(image.span.clone(), message, help);
+                        None
+                    }
+                }
+            }
+            Target::Notebook { file, label: None, .. } => {
+                let file = if image.by_name { self.by_name(file) } else { file };
+                let notebook = self.notebook(&file, &image.span)?;
+                let help = did_you_mean("", notebook.labels());
                 let message =
                     format!("say which cell of `{file}` is meant: `#label` after its name");
                 self.refuse(image.span.clone(), message, help);
@@ -259,7 +323,7 @@ impl Embedding for EntryEmbedding<'_> {
 
     fn link(&mut self, target: &str, span: Range<usize>) -> Option<String> {
         match self.parse(target, &span)? {
-            Target::Notebook { file, label } => {
+            Target::Notebook { file, label, .. } => {
                 let anchor = match &label {
                     Some(label) => Some(self.cell(&file, label, &span)?.1.anchor()),
                     None => {
@@ -272,7 +336,11 @@ impl Embedding for EntryEmbedding<'_> {
             }
             Target::File { file, fragment } if file.ends_with(".md") => {
                 match self.map.entries.get(&file) {
-                    Some(page) => Some(href(self.up, page, fragment.as_deref())),
+                    Some(page) => {
+                        let href = href(self.up, page, fragment.as_deref());
+                        self.need(Need::Entry(file));
+                        Some(href)
+                    }
                     None => {
                         let help = did_you_mean(&file, self.map.entries.keys().map(String::as_str));
                         self.refuse(span, format!("there is no entry `{file}`"), help);
@@ -287,6 +355,28 @@ impl Embedding for EntryEmbedding<'_> {
                 None
             }
             _ => Some(target.to_owned()),
+        }
+    }
+
+    fn diagram(&mut self, source: &str, span: Range<usize>) -> Option<String> {
+        let drawn =
+            diagram::draw(source).and_then(|svg| self.assets.add_output("image/svg+xml", &svg));
+        match drawn {
+            Ok(picture) => {
+                let src = href(self.up, &picture.path, None);
+                let img = picture_html(&src, picture.size, &diagram::said(source));
+                Some(format!(
+                    "<figure class=\"picture diagram\"><div class=\"plate\">{img}</div>\
+                     <figcaption><details><summary>Source of this diagram</summary>{}</details>\
+                     </figcaption></figure>\n",
+                    highlight::block(source, "mermaid")
+                ))
+            }
+            Err(message) => {
+                let message = format!("the diagram cannot be drawn: {message}");
+                self.refuse(span, message, None);
+                None
+            }
         }
     }
 

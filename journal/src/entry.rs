@@ -6,11 +6,13 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::front_matter::{Fields, split};
+use crate::link::Target;
+use crate::markdown;
 use crate::problem::Problem;
-use crate::root::{Root, stem_of};
+use crate::root::{Root, folder_of, stem_of};
 
 /// The most bytes of an entry.
-const MAX_ENTRY: u64 = 4 * 1024 * 1024;
+pub(crate) const MAX_ENTRY: u64 = 4 * 1024 * 1024;
 
 /// An entry as it is written. Its outputs are not linked in yet.
 #[derive(Debug, Clone)]
@@ -52,9 +54,11 @@ pub struct FrontMatter {
     pub course: Option<Source>,
     /// The book that the entry follows.
     pub book: Option<Source>,
+    /// What was practised beside them.
+    pub practice: Option<Source>,
 }
 
-/// A course or a book: what was studied.
+/// A course, a book or a practice: what was studied.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Source {
@@ -79,13 +83,32 @@ impl Entry {
         &self.text[self.body_start..]
     }
 
+    /// The notebooks that it names or links to, relative to the root, in that order.
+    pub(crate) fn notebooks(&self) -> Vec<String> {
+        let folder = folder_of(&self.file);
+        let linked = markdown::targets(self.body());
+        let mut files = Vec::new();
+        for target in self.front.notebooks.iter().chain(&linked) {
+            if let Target::Notebook { file, .. } = Target::parse(folder, target)
+                && !files.contains(&file)
+            {
+                files.push(file);
+            }
+        }
+        files
+    }
+
     /// Reads an entry. A broken front matter still gives an entry, so that the links of its body
     /// are checked too and everything is reported at once.
     pub(crate) fn read(root: &Root, file: &str) -> (Option<Self>, Vec<Problem>) {
-        let bytes = match root.read(file, MAX_ENTRY) {
-            Ok(bytes) => bytes,
-            Err(error) => return (None, vec![Problem::of_file(file, error.to_string())]),
-        };
+        match root.read(file, MAX_ENTRY) {
+            Ok(bytes) => Self::from_bytes(file, bytes),
+            Err(error) => (None, vec![Problem::of_file(file, error.to_string())]),
+        }
+    }
+
+    /// The same from the bytes of the file.
+    pub(crate) fn from_bytes(file: &str, bytes: Vec<u8>) -> (Option<Self>, Vec<Problem>) {
         match String::from_utf8(bytes) {
             Ok(text) => {
                 let (entry, problems) = Self::parse(file, text.into());
@@ -99,7 +122,16 @@ impl Entry {
         }
     }
 
-    pub(crate) fn parse(file: &str, text: Arc<str>) -> (Self, Vec<Problem>) {
+    /// Parses the text of an entry; `file` is named in the problems that are found with its front
+    /// matter. There is an entry even then, with what could be read.
+    ///
+    /// ```
+    /// let text = "---\nday: 1\ntitle: Hello\ndate: 2026-11-21\n---\nThe *first* day.\n";
+    /// let (entry, problems) = momentum_journal::Entry::parse("entries/day-01.md", text.into());
+    /// assert_eq!((entry.front.day, entry.body()), (1, "The *first* day.\n"));
+    /// assert!(problems.is_empty());
+    /// ```
+    pub fn parse(file: &str, text: Arc<str>) -> (Self, Vec<Problem>) {
         let mut entry = Self {
             file: file.to_owned(),
             text: Arc::clone(&text),
@@ -161,6 +193,7 @@ fn front_matter(fields: &mut Fields<'_>) -> FrontMatter {
         notebooks: fields.texts("notebooks"),
         course: source(fields, "course"),
         book: source(fields, "book"),
+        practice: source(fields, "practice"),
     }
 }
 
@@ -193,7 +226,7 @@ mod tests {
     fn a_full_front_matter_is_typed() {
         let text = "---\nday: 2\ntitle: Two\nseries: S\ndate: 2026-11-22\ntags: [a, b]\n\
                     summary: Sum.\nnotebooks:\n  - ../n.ipynb\ncourse: C\n\
-                    book: {name: B, pages: 3-4, chapter: 5}\n---\nText.\n";
+                    book: {name: B, pages: 3-4, chapter: 5}\npractice: P\n---\nText.\n";
         let (entry, problems) = Entry::parse("entries/day-02.md", text.into());
         assert_eq!(problems, []);
         assert_eq!((entry.stem(), entry.body()), ("day-02", "Text.\n"));
@@ -202,6 +235,7 @@ mod tests {
         let book = entry.front.book.unwrap();
         assert_eq!(book.details, [("chapter".into(), "5".into()), ("pages".into(), "3-4".into())]);
         assert_eq!(entry.front.course.unwrap().name, "C");
+        assert_eq!(entry.front.practice.unwrap().name, "P");
     }
 
     #[test]

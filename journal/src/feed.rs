@@ -1,16 +1,17 @@
-//! The Atom feed. Its dates are those of the entries: no clock is read.
+//! The feeds, as Atom and as JSON, and the map of the site for search engines. Their dates are those of the entries: no clock is read.
 
 use askama::Template;
 use sha2::{Digest, Sha256};
 
 use crate::config::SeriesConfig;
-use crate::embed::SiteMap;
-use crate::entry::Entry;
 use crate::link::href;
 use crate::notebook::chain::hex;
+use crate::output::escaped;
+use crate::record::EntryRecord;
+use crate::root::stem_of;
 
 /// The most entries in the feed.
-const MAX_ENTRIES: usize = 50;
+pub(crate) const MAX_ENTRIES: usize = 50;
 
 #[derive(Template)]
 #[template(path = "feed.xml", escape = "html")]
@@ -35,26 +36,20 @@ struct FeedRow<'a> {
     summary: &'a str,
 }
 
-/// Renders the feed of `entries`, which are sorted by day, the latest last.
-pub(crate) fn render(
+/// Renders the Atom feed of `entries`, latest first, each with its page.
+pub(crate) fn atom(
     config: &SeriesConfig,
-    entries: &[Entry],
-    map: &SiteMap,
+    entries: &[(&EntryRecord, &str)],
 ) -> Result<String, askama::Error> {
-    let base = if config.base_url.is_empty() {
-        String::new()
-    } else {
-        format!("{}{}/", config.base_url, config.base_path)
-    };
-    let latest = entries.iter().map(|entry| entry.front.date).max().unwrap_or_default();
-    let rows = entries.iter().rev().take(MAX_ENTRIES).map(|entry| FeedRow {
-        day: entry.front.day,
-        title: &entry.front.title,
-        id: urn(&config.title, entry.stem()),
-        date: entry.front.date.to_string(),
-        path: map.entries.get(&entry.file).map(|page| href("", page, None)).unwrap_or_default(),
-        tags: &entry.front.tags,
-        summary: &entry.front.summary,
+    let latest = entries.iter().map(|(entry, _)| entry.head.date()).max().unwrap_or_default();
+    let rows = entries.iter().map(|(entry, page)| FeedRow {
+        day: entry.head.day,
+        title: &entry.head.title,
+        id: urn(&config.title, stem_of(page)),
+        date: entry.head.date().to_string(),
+        path: href("", page, None),
+        tags: &entry.tags,
+        summary: &entry.summary,
     });
     let feed = Feed {
         title: &config.title,
@@ -62,11 +57,63 @@ pub(crate) fn render(
         author: if config.author.is_empty() { &config.title } else { &config.author },
         language: &config.language,
         id: urn(&config.title, ""),
-        base,
+        base: config.address(),
         updated: latest.to_string(),
         rows: rows.collect(),
     };
     feed.render()
+}
+
+/// Renders the same as JSON Feed 1.1.
+pub(crate) fn json(config: &SeriesConfig, entries: &[(&EntryRecord, &str)]) -> String {
+    let base = config.address();
+    let items: Vec<serde_json::Value> = entries
+        .iter()
+        .map(|(entry, page)| {
+            let title = format!("Day {}: {}", entry.head.day, entry.head.title);
+            let summary = if entry.summary.is_empty() { &title } else { &entry.summary };
+            serde_json::json!({
+                "id": urn(&config.title, stem_of(page)),
+                "url": format!("{base}{}", href("", page, None)),
+                "title": title,
+                "content_text": summary,
+                "date_published": format!("{}T00:00:00Z", entry.head.date()),
+                "tags": entry.tags,
+            })
+        })
+        .collect();
+    let author = if config.author.is_empty() { &config.title } else { &config.author };
+    let feed = serde_json::json!({
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": config.title,
+        "description": config.description,
+        "language": config.language,
+        "home_page_url": format!("{base}index.html"),
+        "feed_url": format!("{base}feed.json"),
+        "authors": [{"name": author}],
+        "items": items,
+    });
+    let mut text = serde_json::to_string_pretty(&feed).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The map of the site: pages and the days they were written.
+pub(crate) fn sitemap(
+    config: &SeriesConfig,
+    pages: impl Iterator<Item = (String, Option<String>)>,
+) -> String {
+    let mut text = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
+                    <urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n"
+        .to_owned();
+    let base = config.address();
+    for (page, date) in pages {
+        let date = date.map(|date| format!("<lastmod>{date}</lastmod>")).unwrap_or_default();
+        let address = escaped(&href(&base, &page, None));
+        text.push_str(&format!("<url><loc>{address}</loc>{date}</url>\n"));
+    }
+    text.push_str("</urlset>\n");
+    text
 }
 
 /// A name that stays the same wherever the site is published: a UUID of version 8 (RFC 9562) made

@@ -140,7 +140,7 @@ pub(crate) fn block(code: &str, language: &str) -> String {
     let _ = pulldown_cmark_escape::escape_html(&mut label, name);
     let said = if label.is_empty() { "Code".to_owned() } else { format!("Code, {label}") };
     format!(
-        "<pre class=\"code\" tabindex=\"0\" role=\"region\" aria-label=\"{said}\"><code>{}</code></pre>\n",
+        "<pre class=\"code\" tabindex=\"0\" role=\"group\" aria-label=\"{said}\"><code>{}</code></pre>\n",
         to_html(code, name)
     )
 }

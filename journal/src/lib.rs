@@ -26,34 +26,62 @@
 //! # }
 //! ```
 //!
-//! What it does not do yet: search, a JSON feed, PDF, live reload, incremental builds.
+//! What is built again is rendered only where something changed: see [`Site`].
+//! Beside the site it makes posts for social networks ([`Series::post`]) and a document for typst
+//! ([`Series::paper`]), looks for what is wrong ([`Series::check`]), and serves pages that reload
+//! themselves ([`Server`], [`Watch`]).
 
 mod ansi;
 mod asset;
+mod calendar;
+mod card;
+mod check;
 mod clean;
+mod comparison;
 mod config;
+mod diagram;
 mod embed;
 mod entry;
 mod feed;
 mod front_matter;
 mod highlight;
+mod key;
 mod link;
+mod linked;
 mod markdown;
 mod math;
 mod notebook;
 mod output;
 mod page;
+mod paper;
+mod post;
 mod problem;
+mod raster;
+mod record;
+mod reference;
 mod root;
+mod scaffold;
+mod search;
 mod series;
+mod serve;
 mod site;
 mod suggest;
+mod written;
 
-pub use config::SeriesConfig;
+pub use card::{CARD_SIZE, Card};
+pub use check::{CheckFormat, CheckReport, Finding, Rule};
+pub use comparison::ComparisonConfig;
+pub use config::{Comments, SeriesConfig};
 pub use entry::{Entry, FrontMatter, Source};
 pub use notebook::chain::{CHAIN_SEED, chain_next, chain_start};
 pub use notebook::read::read_notebook;
 pub use notebook::{Cell, CellKind, CellState, MimeBundle, Notebook, Output, RunRecord, Timing};
+pub use paper::Paper;
+pub use post::{Platform, Post, PostError, PostPart, PostPicture};
 pub use problem::{JournalError, Problem, Problems};
+pub use raster::RasterError;
+pub use reference::{Reference, ReferenceTarget};
+pub use scaffold::{InitConfig, Scaffold, ScaffoldError, TemplateError, init};
 pub use series::Series;
-pub use site::{BuildConfig, BuildReport, BuiltEntry, UnprovenOutput};
+pub use serve::{Changes, LiveEvent, ServeError, Server, Watch, WatchError};
+pub use site::{BuildConfig, BuildReport, BuiltEntry, Site, UnprovenOutput};

@@ -1,5 +1,7 @@
 //! What the target of a link or an image means.
 
+pub(crate) mod options;
+
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::clean::html::scheme;
@@ -9,7 +11,7 @@ use crate::root::resolve;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// A notebook of the series, and a cell of it.
-    Notebook { file: String, label: Option<String> },
+    Notebook { file: String, label: Option<String>, options: Option<String> },
     /// Another file of the series.
     File { file: String, fragment: Option<String> },
     /// A place on the same page.
@@ -18,8 +20,6 @@ pub(crate) enum Target {
     Elsewhere,
     /// A path that leads out of the series.
     Outside,
-    /// A notebook with something after `?`.
-    Options { options: String },
 }
 
 impl Target {
@@ -33,13 +33,20 @@ impl Target {
             return Self::Elsewhere;
         }
         let (path, fragment) = match target.split_once('#') {
-            Some((path, fragment)) => (path, Some(decode(fragment))),
+            Some((path, fragment)) => (path, Some(fragment)),
             None => (target, None),
         };
         let (path, options) = match path.split_once('?') {
             Some((path, options)) => (path, Some(options)),
             None => (path, None),
         };
+        // `n.ipynb#label?code=show` is read like `n.ipynb?code=show#label`.
+        let late = fragment.filter(|_| options.is_none() && path.ends_with(".ipynb"));
+        let (fragment, options) = match late.and_then(|late| late.split_once('?')) {
+            Some((fragment, options)) => (Some(fragment), Some(options)),
+            None => (fragment, options),
+        };
+        let fragment = fragment.map(decode);
         let path = decode(path);
         if path.starts_with('/') {
             return Self::Elsewhere;
@@ -47,10 +54,7 @@ impl Target {
         let Some(file) = resolve(folder, &path) else { return Self::Outside };
         let fragment = fragment.filter(|fragment| !fragment.is_empty());
         if file.ends_with(".ipynb") {
-            match options {
-                Some(options) => Self::Options { options: options.to_owned() },
-                None => Self::Notebook { file, label: fragment },
-            }
+            Self::Notebook { file, label: fragment, options: options.map(str::to_owned) }
         } else {
             Self::File { file, fragment }
         }
@@ -92,11 +96,19 @@ mod tests {
         let notebook = |label: Option<&str>| Target::Notebook {
             file: "notebooks/a b.ipynb".into(),
             label: label.map(str::to_owned),
+            options: None,
         };
         check("../../notebooks/a%20b.ipynb#x%20y", notebook(Some("x y")));
         check("../../notebooks/a b.ipynb", notebook(None));
         check("../../notebooks/a b.ipynb#", notebook(None));
-        check("../../notebooks/a.ipynb?mime=x#y", Target::Options { options: "mime=x".into() });
+        check(
+            "../../notebooks/a.ipynb?mime=x#y",
+            Target::Notebook {
+                file: "notebooks/a.ipynb".into(),
+                label: Some("y".into()),
+                options: Some("mime=x".into()),
+            },
+        );
         check("../../../x.ipynb#y", Target::Outside);
         check("%2e%2e/%2e%2e/%2e%2e/x.ipynb", Target::Outside);
         check(

@@ -1,15 +1,21 @@
 //! Markdown to HTML: CommonMark and GFM, with formulas, highlighted code and linked outputs.
 
-use std::collections::HashSet;
+mod outline;
+
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use pulldown_cmark::{
-    BlockQuoteKind, CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd, html,
+    BlockQuoteKind, CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, html,
 };
 use pulldown_cmark_escape::escape_html;
 
 use crate::clean::html::{clean_html, is_safe_link};
-use crate::{highlight, math};
+use crate::output::escaped;
+use crate::{diagram, highlight, math};
+
+pub(crate) use self::outline::{RESERVED_IDS, free_id, heading_ids, links, targets};
+use self::outline::{element_len, is_bare, plain, slug};
 
 /// Decides what images and links become, and hears of what is wrong.
 pub(crate) trait Embedding {
@@ -17,6 +23,8 @@ pub(crate) trait Embedding {
     fn image(&mut self, image: &Image<'_>) -> Option<String>;
     /// The address in place of the one written. `None` leaves the link's text alone.
     fn link(&mut self, target: &str, span: Range<usize>) -> Option<String>;
+    /// The HTML in place of a diagram. `None` leaves its source.
+    fn diagram(&mut self, source: &str, span: Range<usize>) -> Option<String>;
     /// Something is wrong at `span` of the markdown.
     fn wrong(&mut self, span: Range<usize>, message: String);
 }
@@ -31,6 +39,8 @@ pub(crate) struct Image<'a> {
     pub(crate) span: Range<usize>,
     /// Whether it stands alone in its paragraph.
     pub(crate) block: bool,
+    /// Whether it is a `![[name]]`, which names a file wherever it lies.
+    pub(crate) by_name: bool,
 }
 
 /// What makes one page's markdown different from another's.
@@ -40,6 +50,8 @@ pub(crate) struct MarkdownConfig<'a> {
     pub(crate) footnote_prefix: &'a str,
     /// Leave out a heading of the first level at the start: the page has it already.
     pub(crate) skip_title: bool,
+    /// Leave HTML and addresses as they are written.
+    pub(crate) trusts_html: bool,
 }
 
 /// Rendered markdown.
@@ -49,6 +61,8 @@ pub(crate) struct Rendered {
     pub(crate) headings: Vec<Heading>,
     /// Words of running text, code not counted.
     pub(crate) n_words: usize,
+    /// Running text and names in code, for the search index.
+    pub(crate) text: String,
 }
 
 /// A heading, for the table of contents.
@@ -69,19 +83,8 @@ pub(crate) fn options() -> Options {
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_HEADING_ATTRIBUTES
         | Options::ENABLE_MATH
+        | Options::ENABLE_WIKILINKS
         | Options::ENABLE_GFM
-}
-
-/// The targets of all links and images.
-pub(crate) fn targets(text: &str) -> Vec<String> {
-    Parser::new_ext(text, options())
-        .filter_map(|event| match event {
-            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                Some(dest_url.into_string())
-            }
-            _ => None,
-        })
-        .collect()
 }
 
 /// Renders `text`. `ids` are taken on the page already; new ones are added to it.
@@ -94,8 +97,8 @@ pub(crate) fn render(
     // Same length, so that places stay places.
     let text = text.replace([SLOT.0, SLOT.1], "\u{fffd}");
     let events: Vec<_> = Parser::new_ext(&text, options()).into_offset_iter().collect();
-    let raw_html =
-        events.iter().any(|(event, _)| matches!(event, Event::Html(_) | Event::InlineHtml(_)));
+    let raw_html = !config.trusts_html
+        && events.iter().any(|(event, _)| matches!(event, Event::Html(_) | Event::InlineHtml(_)));
     let mut renderer = Renderer {
         config,
         ids,
@@ -103,6 +106,7 @@ pub(crate) fn render(
         slots: raw_html.then(Vec::new),
         out: Vec::with_capacity(events.len() + 16),
         links: Vec::new(),
+        notes: HashMap::new(),
         rendered: Rendered::default(),
     };
     renderer.events(&events);
@@ -139,6 +143,8 @@ struct Renderer<'a, 'e> {
     out: Vec<Event<'e>>,
     /// For each open link: whether it is written.
     links: Vec<bool>,
+    /// The footnotes: number, and how often each is referred to so far.
+    notes: HashMap<String, (usize, usize)>,
     rendered: Rendered,
 }
 
@@ -166,6 +172,14 @@ impl<'e> Renderer<'_, 'e> {
         self.out.push(Event::InlineHtml(html));
     }
 
+    /// A footnote's number, in the order in which they are met, and how often that was.
+    fn note(&mut self, name: &str) -> (usize, usize) {
+        let number = self.notes.len() + 1;
+        let note = self.notes.entry(name.to_owned()).or_insert((number, 0));
+        note.1 += 1;
+        *note
+    }
+
     fn events(&mut self, events: &[Spanned<'e>]) {
         let mut at = 0;
         while at < events.len() {
@@ -180,8 +194,7 @@ impl<'e> Renderer<'_, 'e> {
             Event::Start(Tag::Paragraph) => {
                 let len = element_len(events);
                 if let Some(images) = lone_images(&events[1..len - 1]) {
-                    for (target, caption, span) in images {
-                        let image = Image { target, caption, span, block: true };
+                    for image in images {
                         if let Some(html) = self.embedding.image(&image) {
                             self.push_own(html);
                         }
@@ -191,11 +204,10 @@ impl<'e> Renderer<'_, 'e> {
                 self.out.push(event.clone());
                 1
             }
-            Event::Start(Tag::Image { dest_url, .. }) => {
+            Event::Start(Tag::Image { .. }) => {
                 let len = element_len(events);
-                let caption = plain(&events[1..len - 1]);
-                let image = Image { target: dest_url, caption, span: span.clone(), block: false };
-                if let Some(html) = self.embedding.image(&image) {
+                let image = image(events, false);
+                if let Some(html) = image.and_then(|image| self.embedding.image(&image)) {
                     self.push_own_inline(html);
                 }
                 len
@@ -203,7 +215,7 @@ impl<'e> Renderer<'_, 'e> {
             Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
                 let target = if *link_type == pulldown_cmark::LinkType::Email {
                     Some(dest_url.to_string())
-                } else if is_safe_link(dest_url) {
+                } else if self.config.trusts_html || is_safe_link(dest_url) {
                     self.embedding.link(dest_url, span.clone())
                 } else {
                     let message = format!("the link `{dest_url}` is not a web or mail address");
@@ -233,7 +245,11 @@ impl<'e> Renderer<'_, 'e> {
                     CodeBlockKind::Fenced(language) => language.as_ref(),
                     CodeBlockKind::Indented => "",
                 };
-                self.push_own(highlight::block(&plain(&events[1..len - 1]), language));
+                let source = plain(&events[1..len - 1]);
+                let drawn = diagram::is_diagram(language)
+                    .then(|| self.embedding.diagram(&source, span.clone()))
+                    .flatten();
+                self.push_own(drawn.unwrap_or_else(|| highlight::block(&source, language)));
                 len
             }
             Event::Start(Tag::Heading { level, id, classes, attrs }) => {
@@ -272,7 +288,7 @@ impl<'e> Renderer<'_, 'e> {
             }
             Event::Start(Tag::Table(_)) => {
                 self.push_own(
-                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\">"
+                    "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table\">"
                         .to_owned(),
                 );
                 self.out.push(event.clone());
@@ -317,18 +333,43 @@ impl<'e> Renderer<'_, 'e> {
                 ));
                 1
             }
+            Event::Code(text) => {
+                self.rendered.text.push_str(text);
+                self.rendered.text.push(' ');
+                self.out.push(event.clone());
+                1
+            }
             Event::FootnoteReference(name) => {
-                let name = format!("{}fn-{name}", self.config.footnote_prefix);
-                self.out.push(Event::FootnoteReference(name.into()));
+                let prefix = self.config.footnote_prefix;
+                let (number, times) = self.note(name);
+                let nth = if times == 1 { String::new() } else { format!("-{times}") };
+                let name = escaped(name);
+                self.push_own_inline(format!(
+                    "<sup class=\"footnote-reference\" id=\"{prefix}ref-{name}{nth}\">\
+                     <a href=\"#{prefix}fn-{name}\">{number}</a></sup>"
+                ));
                 1
             }
             Event::Start(Tag::FootnoteDefinition(name)) => {
-                let name = format!("{}fn-{name}", self.config.footnote_prefix);
-                self.out.push(Event::Start(Tag::FootnoteDefinition(name.into())));
-                1
+                let len = element_len(events);
+                let prefix = self.config.footnote_prefix;
+                let (number, _) = self.note(name);
+                let name = escaped(name);
+                self.push_own(format!(
+                    "<div class=\"footnote-definition\" id=\"{prefix}fn-{name}\">\
+                     <sup class=\"footnote-definition-label\">{number}</sup>\n"
+                ));
+                self.events(&events[1..len - 1]);
+                self.push_own(format!(
+                    "<a class=\"back\" href=\"#{prefix}ref-{name}\" \
+                     aria-label=\"Back to the text\">↩</a></div>\n"
+                ));
+                len
             }
             Event::Text(text) => {
                 self.rendered.n_words += text.split_whitespace().count();
+                self.rendered.text.push_str(text);
+                self.rendered.text.push(' ');
                 self.out.push(event.clone());
                 1
             }
@@ -340,33 +381,31 @@ impl<'e> Renderer<'_, 'e> {
     }
 }
 
-/// How many events the element that starts with the first of `events` has, both ends included.
-fn element_len(events: &[Spanned<'_>]) -> usize {
-    let mut depth = 0usize;
-    for (n, (event, _)) in events.iter().enumerate() {
-        match event {
-            Event::Start(_) => depth += 1,
-            Event::End(_) => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth == 0 {
-            return n + 1;
-        }
-    }
-    events.len()
+/// The image that `events` start with.
+fn image<'x>(events: &'x [Spanned<'_>], block: bool) -> Option<Image<'x>> {
+    let (Event::Start(Tag::Image { dest_url, link_type, .. }), span) = events.first()? else {
+        return None;
+    };
+    let len = element_len(events);
+    let text = plain(&events[1..len - 1]);
+    Some(Image {
+        target: dest_url,
+        caption: if is_bare(*link_type) { String::new() } else { text },
+        span: span.clone(),
+        block,
+        by_name: matches!(link_type, LinkType::WikiLink { .. }),
+    })
 }
 
-/// The images of a paragraph that holds nothing else: target, caption, place.
-fn lone_images<'x>(events: &'x [Spanned<'_>]) -> Option<Vec<(&'x str, String, Range<usize>)>> {
+/// The images of a paragraph that holds nothing else.
+fn lone_images<'x>(events: &'x [Spanned<'_>]) -> Option<Vec<Image<'x>>> {
     let mut images = Vec::new();
     let mut at = 0;
-    while let Some((event, span)) = events.get(at) {
+    while let Some((event, _)) = events.get(at) {
         match event {
-            Event::Start(Tag::Image { dest_url, .. }) => {
-                let len = element_len(&events[at..]);
-                let caption = plain(&events[at + 1..at + len - 1]);
-                images.push((dest_url.as_ref(), caption, span.clone()));
-                at += len;
+            Event::Start(Tag::Image { .. }) => {
+                images.push(image(&events[at..], true)?);
+                at += element_len(&events[at..]);
             }
             Event::SoftBreak | Event::HardBreak => at += 1,
             Event::Text(text) if text.trim().is_empty() => at += 1,
@@ -376,41 +415,5 @@ fn lone_images<'x>(events: &'x [Spanned<'_>]) -> Option<Vec<(&'x str, String, Ra
     (!images.is_empty()).then_some(images)
 }
 
-/// The text of events, without marks.
-fn plain(events: &[Spanned<'_>]) -> String {
-    let mut text = String::new();
-    for (event, _) in events {
-        match event {
-            Event::Text(part) | Event::Code(part) | Event::InlineMath(part) => text.push_str(part),
-            Event::SoftBreak | Event::HardBreak => text.push(' '),
-            _ => {}
-        }
-    }
-    text
-}
-
-/// A heading's text as an id, as GitHub makes them.
-fn slug(text: &str) -> String {
-    let slug: String = text
-        .trim()
-        .to_lowercase()
-        .chars()
-        .filter_map(|c| match c {
-            c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
-            c if c.is_whitespace() => Some('-'),
-            _ => None,
-        })
-        .collect();
-    if slug.is_empty() { "part".to_owned() } else { slug }
-}
-
-/// The id, with a number where it is taken; it is taken afterwards.
-pub(crate) fn free_id(ids: &mut HashSet<String>, wanted: &str) -> String {
-    let mut id = wanted.to_owned();
-    let mut n = 1;
-    while !ids.insert(id.clone()) {
-        id = format!("{wanted}-{n}");
-        n += 1;
-    }
-    id
-}
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,12 @@
 pub(crate) mod chain;
 pub(crate) mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::markdown;
 
 /// A notebook of any kernel, nbformat 3 to 4.5.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -97,7 +99,7 @@ pub enum CellKind {
 }
 
 /// Whether the outputs of a cell still hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CellState {
     /// The recorded chain is that of the code as it is.
@@ -168,7 +170,8 @@ const DIRECTIVES: [&str; 7] = [
 ];
 
 impl Notebook {
-    /// The cell that `label` names: by its label line, else by a tag, else by its id.
+    /// The cell that `label` names: by its label line, else by a tag, else by its id, else by its
+    /// place (`cell-7`, or a heading above it: `the-heading`, `the-heading/2`).
     ///
     /// # Errors
     /// The numbers of the cells that share the label; none where no cell has it.
@@ -186,7 +189,26 @@ impl Notebook {
                 _ => return Err(found.iter().map(|cell| cell.number).collect()),
             }
         }
-        Err(Vec::new())
+        self.cell_at(label).ok_or_else(Vec::new)
+    }
+
+    /// The cell at a place: `cell-7` is the seventh; `the-heading` is the first code cell with
+    /// outputs below that heading, `the-heading/2` the second.
+    fn cell_at(&self, place: &str) -> Option<&Cell> {
+        if let Some(number) = place.strip_prefix("cell-").and_then(|n| n.parse::<usize>().ok()) {
+            return self.cells.get(number.checked_sub(1)?);
+        }
+        let (heading, nth) = match place.rsplit_once('/') {
+            Some((heading, nth)) => (heading, nth.parse::<usize>().ok()?.checked_sub(1)?),
+            None => (place, 0),
+        };
+        let mut ids = HashSet::new();
+        let at = self.cells.iter().position(|cell| {
+            cell.kind == CellKind::Markdown
+                && markdown::heading_ids(&cell.source, &mut ids).iter().any(|id| id == heading)
+        })?;
+        let below = self.cells[at + 1..].iter();
+        below.filter(|cell| cell.kind == CellKind::Code && !cell.outputs.is_empty()).nth(nth)
     }
 
     /// The labels by which code cells can be named, in order: what to choose from.

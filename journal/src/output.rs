@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::asset::Assets;
 use crate::clean::html::{clean_html, is_picture_data};
 use crate::link::href;
+use crate::link::options::LinkOptions;
 use crate::markdown::{self, Embedding, Image, MarkdownConfig};
 use crate::notebook::{Cell, MimeBundle, Output};
 use crate::{ansi, math};
@@ -60,6 +61,64 @@ pub(crate) fn chosen(cell: &Cell) -> Vec<&Output> {
     cell.outputs.iter().filter(is_chosen).collect()
 }
 
+/// What a link with options shows of a cell: the output with that number, in that form, those
+/// lines of its text.
+///
+/// # Errors
+/// What the cell has instead, in words.
+pub(crate) fn asked(cell: &Cell, options: &LinkOptions) -> Result<Vec<Output>, String> {
+    let mut outputs: Vec<Output> = match options.output {
+        Some(number) => match cell.outputs.get(number - 1) {
+            Some(output) => vec![output.clone()],
+            None => return Err(format!("it has {} outputs, not {number}", cell.outputs.len())),
+        },
+        None if options.mime.is_some() => cell.outputs.clone(),
+        None => chosen(cell).into_iter().cloned().collect(),
+    };
+    if let Some(mime) = &options.mime {
+        let mut known: Vec<String> = Vec::new();
+        outputs.retain_mut(|output| {
+            let Output::Display { data, .. } = output else { return false };
+            known.extend(data.keys().cloned());
+            data.retain(|form, _| form == mime);
+            !data.is_empty()
+        });
+        if outputs.is_empty() {
+            known.sort();
+            known.dedup();
+            let known =
+                if known.is_empty() { "printed text only".into() } else { known.join(", ") };
+            return Err(format!("it has no output as {mime}; it has {known}"));
+        }
+        if !MIMES.contains(&mime.as_str()) {
+            return Err(format!("a page cannot show {mime}; it can show {}", MIMES.join(", ")));
+        }
+    }
+    if let Some(lines) = &options.lines {
+        let mut n_cut = 0;
+        for output in &mut outputs {
+            let text = match output {
+                Output::Stream { text, .. } => Some(text),
+                Output::Display { data, .. } if data.len() == 1 => data.get_mut("text/plain"),
+                _ => None,
+            };
+            let Some(text) = text else { continue };
+            n_cut += 1;
+            let (from, to) = (*lines.start(), *lines.end());
+            if from > text.lines().count() {
+                let n_lines = text.lines().count();
+                return Err(format!("its text has {n_lines} lines, so none from line {from}"));
+            }
+            let kept: Vec<&str> = text.lines().take(to).skip(from - 1).collect();
+            *text = kept.join("\n");
+        }
+        if n_cut == 0 {
+            return Err("it shows no text of which lines could be taken".to_owned());
+        }
+    }
+    Ok(outputs)
+}
+
 /// The cell's value for a sentence: its last plain result, else all that it printed.
 ///
 /// # Errors
@@ -103,19 +162,24 @@ pub(crate) fn inline_text(cell: &Cell) -> Result<String, &'static str> {
 
 /// What is needed to render outputs onto one page.
 #[derive(Debug)]
-pub(crate) struct OutputContext<'a> {
-    pub(crate) assets: &'a mut Assets,
+pub(crate) struct OutputContext<'a, 'p> {
+    pub(crate) assets: &'a mut Assets<'p>,
     /// The way from the page to the site's root.
     pub(crate) up: &'a str,
     /// The text for those who do not see a picture that has no such text of its own.
     pub(crate) alt: &'a str,
+    /// The configuration trusts the notebook: its HTML is shown as it is.
+    pub(crate) is_trusted: bool,
 }
 
 /// Renders one output.
 ///
 /// # Errors
 /// Why a picture cannot be shown, in words.
-pub(crate) fn to_html(output: &Output, context: &mut OutputContext<'_>) -> Result<String, String> {
+pub(crate) fn to_html(
+    output: &Output,
+    context: &mut OutputContext<'_, '_>,
+) -> Result<String, String> {
     match output {
         Output::Stream { name, text } => {
             let kind = if name == "stderr" { "stream stderr" } else { "stream" };
@@ -141,15 +205,15 @@ fn display(
     mime: &str,
     text: &str,
     metadata: &Value,
-    context: &mut OutputContext<'_>,
+    context: &mut OutputContext<'_, '_>,
 ) -> Result<String, String> {
     Ok(match mime {
         "text/plain" | "application/json" => preformatted("result", "Text", text),
         "text/html" => {
             let alt = escaped(alt_of(metadata, mime).unwrap_or(context.alt));
             format!(
-                "<div class=\"rich scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{alt}\">{}</div>\n",
-                clean_html(text)
+                "<div class=\"rich scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{alt}\">{}</div>\n",
+                if context.is_trusted { text.to_owned() } else { clean_html(text) }
             )
         }
         "text/markdown" => {
@@ -190,7 +254,7 @@ pub(crate) fn picture_html(src: &str, size: Option<(u32, u32)>, alt: &str) -> St
 
 fn preformatted(class: &str, said: &str, text: &str) -> String {
     format!(
-        "<pre class=\"{class}\" tabindex=\"0\" role=\"region\" aria-label=\"{said}\">{}</pre>\n",
+        "<pre class=\"{class}\" tabindex=\"0\" role=\"group\" aria-label=\"{said}\">{}</pre>\n",
         ansi::to_html(text.trim_end_matches('\n'))
     )
 }
@@ -218,6 +282,10 @@ impl Embedding for Inert {
 
     fn link(&mut self, target: &str, _: Range<usize>) -> Option<String> {
         Some(target.to_owned())
+    }
+
+    fn diagram(&mut self, _: &str, _: Range<usize>) -> Option<String> {
+        None
     }
 
     fn wrong(&mut self, _: Range<usize>, _: String) {}

@@ -4,12 +4,23 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use rayon::prelude::*;
+
 use crate::problem::JournalError;
+use crate::site::stamp::Stamp;
 
 /// A root folder, canonical, so that symbolic links can be followed and still be told apart.
 #[derive(Debug, Clone)]
 pub(crate) struct Root {
     path: PathBuf,
+}
+
+/// A file that was found in a folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    /// Relative to the root.
+    pub(crate) file: String,
+    pub(crate) stamp: Option<Stamp>,
 }
 
 /// Why a path of the series was not read.
@@ -77,18 +88,28 @@ impl Root {
             .is_ok_and(|path| path.starts_with(&self.path) && path.is_file())
     }
 
-    /// The files below `folder` whose names end with `extension`, sorted. Hidden folders and
-    /// symbolic links to folders are passed over.
+    /// The stamp of a file that lies in the root itself, for one that is not listed.
+    pub(crate) fn stamp(&self, relative: &str) -> Option<Stamp> {
+        let path = self.join(relative).canonicalize().ok()?;
+        let data = path.metadata().ok()?;
+        (path.starts_with(&self.path) && data.is_file()).then(|| Stamp::of(&data)).flatten()
+    }
+
+    /// The files below `folder` whose names end with `extension`, sorted, with their stamps. Hidden
+    /// folders and symbolic links to folders are passed over.
     pub(crate) fn list(
         &self,
         folder: &str,
         extension: &str,
         deep: bool,
-    ) -> Result<Vec<String>, JournalError> {
+    ) -> Result<Vec<Listed>, JournalError> {
         let mut found = Vec::new();
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
             let path = self.join(&folder);
+            if path.canonicalize().is_ok_and(|path| !path.starts_with(&self.path)) {
+                continue;
+            }
             let entries = match std::fs::read_dir(&path) {
                 Ok(entries) => entries,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -107,15 +128,24 @@ impl Root {
                     if deep && found.len() < 100_000 {
                         folders.push(relative);
                     }
-                } else if Path::new(&name).extension().is_some_and(|e| e == extension)
-                    && self.has_file(&relative)
-                {
-                    found.push(relative);
+                } else if Path::new(&name).extension().is_some_and(|e| e == extension) {
+                    found.push((relative, entry, kind));
                 }
             }
         }
-        found.sort();
-        Ok(found)
+        // The file system is asked on all cores: there may be thousands.
+        let mut listed: Vec<Listed> = found
+            .into_par_iter()
+            .filter_map(|(file, entry, kind)| {
+                if kind.is_file() {
+                    let stamp = entry.metadata().ok().and_then(|data| Stamp::of(&data));
+                    return Some(Listed { file, stamp });
+                }
+                self.has_file(&file).then(|| Listed { stamp: self.stamp(&file), file })
+            })
+            .collect();
+        listed.sort_by(|a, b| a.file.cmp(&b.file));
+        Ok(listed)
     }
 }
 
@@ -185,6 +215,8 @@ mod tests {
         assert_eq!(root.read("alias.txt", 100).unwrap(), b"fine");
         assert!(matches!(root.read("ok.txt", 2), Err(RootError::TooLarge { .. })));
         assert!(matches!(root.read("no.txt", 2), Err(RootError::Missing(_))));
-        assert_eq!(root.list("", "txt", true).unwrap(), ["alias.txt", "ok.txt"]);
+        let listed = root.list("", "txt", true).unwrap();
+        let files: Vec<&str> = listed.iter().map(|listed| listed.file.as_str()).collect();
+        assert_eq!(files, ["alias.txt", "ok.txt"]);
     }
 }

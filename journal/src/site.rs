@@ -1,27 +1,34 @@
 //! The site: all pages of a series, written aside and swapped in whole.
 
-mod swap;
+pub(crate) mod cache;
+mod cards;
+pub(crate) mod entries;
+pub(crate) mod folder;
+mod lists;
+pub(crate) mod notebooks;
+pub(crate) mod pages;
+pub(crate) mod stamp;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use askama::Template;
+use serde::{Deserialize, Serialize};
 
-use crate::asset::Assets;
-use crate::embed::{EntryEmbedding, Notebooks, SiteMap};
-use crate::entry::Entry;
-use crate::link::{href, up_from};
-use crate::markdown::{self, Heading, MarkdownConfig};
-use crate::notebook::{CellState, Notebook};
-use crate::page::entry_page::{EntryPage, listed, source_rows};
-use crate::page::index_page::{IndexPage, TagPage, tag_page};
-use crate::page::notebook_page::{self, NotebookContext, NotebookPage};
-use crate::page::{EntryCounts, EntryRow, Frame, NotebookLink, THEME, TagLink};
+use self::cache::Cache;
+use self::entries::{Known, Remembered};
+use self::folder::SiteFolder;
+use self::notebooks::{Notebooks, all_notebooks};
+use self::pages::Pages;
+use self::stamp::Stamps;
+use crate::asset::Pictures;
+use crate::config::SeriesConfig;
+use crate::embed::SiteMap;
+use crate::key::{Key, KeyParts, renderer};
+use crate::notebook::CellState;
+use crate::page;
 use crate::problem::{JournalError, Problem, Problems};
-use crate::root::{folder_of, stem_of};
-use crate::series::Series;
-use crate::{feed, page};
+use crate::root::{Root, folder_of, stem_of};
 
 /// How to build.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,6 +37,9 @@ pub struct BuildConfig {
     pub out: Option<PathBuf>,
     /// Outputs that no longer hold are errors.
     pub strict: bool,
+    /// Where to keep what the next build can use; `.momentum/journal` in the root where it is not
+    /// named. It can be deleted at any time, and shared with other builds.
+    pub cache: Option<PathBuf>,
 }
 
 /// What was built.
@@ -44,6 +54,9 @@ pub struct BuildReport {
     pub entries: Vec<BuiltEntry>,
     /// All pages (HTML and the feed), relative to [`BuildReport::out`], sorted.
     pub pages: Vec<String>,
+    /// The files of the site that this build wrote or removed, relative to [`BuildReport::out`],
+    /// sorted.
+    pub changed: Vec<String>,
     /// Linked outputs that no longer hold, in the order of entries and of places in them.
     pub unproven: Vec<UnprovenOutput>,
 }
@@ -61,7 +74,7 @@ pub struct BuiltEntry {
 }
 
 /// An output on a page that is stale, failed, or was never run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UnprovenOutput {
     /// The entry's file, relative to the root.
@@ -80,105 +93,271 @@ pub struct UnprovenOutput {
     pub state: CellState,
 }
 
-/// An entry after its outputs are linked in.
-struct Resolved<'a> {
-    entry: &'a Entry,
-    page: String,
-    html: String,
-    headings: Vec<Heading>,
-    counts: EntryCounts,
+/// A site that is built again and again: it keeps what it knows from one build to the next.
+///
+/// ```
+/// use momentum_journal::{BuildConfig, Site};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let root = tempfile::tempdir()?;
+/// std::fs::create_dir(root.path().join("entries"))?;
+/// std::fs::write(root.path().join("momentum.yaml"), "title: My log\n")?;
+/// let entry = root.path().join("entries/day-01.md");
+/// std::fs::write(&entry, "---\nday: 1\ntitle: Hello\ndate: 2026-11-21\n---\nOne.\n")?;
+///
+/// let mut site = Site::open(root.path(), BuildConfig::default())?;
+/// site.build()?;
+/// std::fs::write(&entry, "---\nday: 1\ntitle: Hello\ndate: 2026-11-21\n---\nTwo.\n")?;
+/// let report = site.build()?;
+/// assert!(report.changed.contains(&"entries/day-01.html".to_owned()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Site {
+    root: Root,
+    build: BuildConfig,
+    cache: Cache,
+    stamps: Stamps,
+    folder: Option<SiteFolder>,
+    notebooks: Notebooks,
+    remembered: Remembered,
 }
 
-pub(crate) fn build(series: &Series, config: &BuildConfig) -> Result<BuildReport, JournalError> {
-    let out = swap::out_folder(series, config)?;
-    let mut problems = series.problems.clone();
-    let mut notebook_problems = Vec::new();
-    let notebooks = series.read_notebooks(&mut notebook_problems)?;
-    problems.extend(series.check_named(&notebooks));
-    let map = site_map(series, &notebooks, &mut problems);
-    let mut assets = Assets::default();
-    let mut unproven = Vec::new();
-    let mut resolved = Vec::with_capacity(series.entries.len());
-    for entry in &series.entries {
-        let page = map.entries.get(&entry.file).cloned().unwrap_or_default();
-        let up = up_from(&page);
-        let mut embedding = EntryEmbedding {
-            root: &series.root,
-            entry,
-            notebooks: &notebooks,
-            map: &map,
-            assets: &mut assets,
-            up: &up,
-            problems: Vec::new(),
-            unproven: Vec::new(),
-            n_outputs: 0,
+/// One build: what everything in it is made with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Build<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) config: &'a SeriesConfig,
+    /// Of the renderer and the configuration.
+    pub(crate) key: Key,
+    pub(crate) stamps: &'a Stamps,
+    pub(crate) cache: &'a Cache,
+    pub(crate) folder: &'a SiteFolder,
+    pub(crate) notebooks: &'a Notebooks,
+    pub(crate) map: &'a SiteMap,
+    pub(crate) has_tags: bool,
+}
+
+impl Site {
+    /// Opens the series at `root` for building. Nothing is built yet.
+    ///
+    /// # Errors
+    /// No configuration, or a wrong one.
+    pub fn open(root: impl AsRef<Path>, config: BuildConfig) -> Result<Self, JournalError> {
+        let root = Root::open(root.as_ref())?;
+        SeriesConfig::read(&root)?;
+        let cache = config.cache.clone().unwrap_or_else(|| root.join(".momentum/journal"));
+        let (cache, stamps) = rayon::join(
+            || Cache::open(Some(cache.clone())),
+            || Stamps::open(Some(&cache), root.path()),
+        );
+        Ok(Self {
+            root,
+            build: config,
+            cache,
+            stamps,
+            folder: None,
+            notebooks: Notebooks::default(),
+            remembered: Remembered::new(),
+        })
+    }
+
+    /// The notebooks of the series that exist: those in the notebooks folder, those named in a
+    /// front matter, those linked. Absolute paths, sorted.
+    ///
+    /// # Errors
+    /// The configuration is wrong, or a folder cannot be listed.
+    pub fn notebooks(&self) -> Result<Vec<PathBuf>, JournalError> {
+        let config = SeriesConfig::read(&self.root)?;
+        let folder = SiteFolder::new(PathBuf::new());
+        let build = self.ground(&config, &folder);
+        let entries = self.look(&build)?;
+        let named: Vec<String> = entries.iter().flat_map(Known::notebooks).collect();
+        let listed = listed_notebooks(&self.root, &config)?;
+        let all = all_notebooks(&self.root, listed, named.iter().map(String::as_str));
+        Ok(all.keys().map(|file| self.root.join(file)).collect())
+    }
+
+    /// Brings the site up to date with the files of the series. What has not changed since the last
+    /// build, by this value or by another, is not rendered again.
+    ///
+    /// # Errors
+    /// All problems of all entries and notebooks at once, in order; the last good site stays, and
+    /// the next call tries again. With [`BuildConfig::strict`], outputs that no longer hold are
+    /// problems too.
+    pub fn build(&mut self) -> Result<BuildReport, JournalError> {
+        let config = SeriesConfig::read(&self.root)?;
+        let out = out_folder(&self.root, &config, &self.build)?;
+        let mut folder = match self.folder.take().filter(|folder| folder.out() == out) {
+            Some(folder) => folder,
+            None => SiteFolder::new(out),
         };
-        let mut ids = HashSet::from(["main", "toc", "ran"].map(str::to_owned));
-        let rendered =
-            markdown::render(entry.body(), &MarkdownConfig::default(), &mut ids, &mut embedding);
-        problems.append(&mut embedding.problems);
-        let counts = EntryCounts {
-            n_words: rendered.n_words,
-            n_outputs: embedding.n_outputs,
-            n_unproven: embedding.unproven.len(),
+        folder.begin()?;
+        let built = self.build_in(&config, &folder);
+        let result = match built {
+            Ok((mut report, used)) => folder.finish().map(|changed| {
+                self.cache.save(&used);
+                self.stamps.save(self.cache.folder(), self.root.path());
+                report.changed = changed;
+                report
+            }),
+            Err(error) => folder.abandon().and(Err(error)),
         };
-        if config.strict {
-            problems.extend(embedding.unproven.iter().map(|output| refusal(entry, output)));
+        self.folder = Some(folder);
+        result
+    }
+
+    fn ground<'a>(&'a self, config: &'a SeriesConfig, folder: &'a SiteFolder) -> Build<'a> {
+        Build {
+            root: &self.root,
+            config,
+            key: renderer().text(&config.file).key(config.key).finish(),
+            stamps: &self.stamps,
+            cache: &self.cache,
+            folder,
+            notebooks: &self.notebooks,
+            map: SiteMap::empty(),
+            has_tags: false,
         }
-        unproven.append(&mut embedding.unproven);
-        resolved.push(Resolved {
-            entry,
-            page,
-            html: rendered.html,
-            headings: rendered.headings,
-            counts,
-        });
     }
-    problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
-    problems.append(&mut notebook_problems);
-    if !problems.is_empty() {
-        return Err(JournalError::Problems(Problems(problems)));
+
+    fn look(&self, build: &Build<'_>) -> Result<Vec<Known>, JournalError> {
+        let listed = self.root.list(&build.config.entries, "md", false)?;
+        Ok(entries::look(build, &listed, &self.remembered))
     }
-    let mut site = Site { series, notebooks: &notebooks, map: &map, resolved: &resolved };
-    let pages = site.pages(&mut assets)?;
-    let mut names: Vec<String> = pages.keys().cloned().collect();
-    names.sort();
-    let mut files: BTreeMap<String, Vec<u8>> =
-        pages.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
-    files.append(&mut assets.files);
-    files.extend(THEME.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())));
-    swap::replace(&out, &files)?;
-    let entries = resolved.iter().map(|one| BuiltEntry {
-        day: one.entry.front.day,
-        file: one.entry.file.clone(),
-        page: out.join(&one.page),
-    });
-    Ok(BuildReport {
-        index: out.join("index.html"),
-        entries: entries.collect(),
-        out,
-        pages: names,
-        unproven,
-    })
+
+    fn build_in(
+        &mut self,
+        config: &SeriesConfig,
+        folder: &SiteFolder,
+    ) -> Result<(BuildReport, HashSet<Key>), JournalError> {
+        let ground = self.ground(config, folder);
+        let entries = self.look(&ground)?;
+        let named: Vec<String> = entries.iter().flat_map(Known::notebooks).collect();
+        let listed = listed_notebooks(&self.root, config)?;
+        let files = all_notebooks(&self.root, listed, named.iter().map(String::as_str));
+        let notebooks = Notebooks::look(&self.root, &self.stamps, &files, &self.notebooks);
+        let (map, mut problems) = site_map(config, &entries, &notebooks);
+        let build = Build { notebooks: &notebooks, map: &map, ..ground };
+        let pictures = Pictures::new(&self.root, &self.stamps, folder);
+        let mut entries = entries::settle(&build, entries, &pictures);
+        let has_tags = entries.iter().any(Known::has_tags);
+        let build = Build { has_tags, ..build };
+        let pages = Pages::new(&build);
+        problems.extend(entries::bring(&build, &mut entries, &pages, &pictures)?);
+        if self.build.strict {
+            problems.extend(entries.iter().flat_map(|known| refusals(&self.root, known)));
+        }
+        problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
+        problems.extend(notebooks.iter().filter_map(|(file, notebook)| {
+            pages.is_broken(file).then(|| notebook.read().err().cloned()).flatten()
+        }));
+        let remembered = entries.iter().filter(|known| known.is_clean);
+        let remembered: Remembered = remembered
+            .filter_map(|known| Some((known.file.clone(), (known.key, known.record.clone()?))))
+            .collect();
+        let result = if problems.is_empty() {
+            pages.bring(&entries, &pictures).and_then(|()| pictures.finish())
+        } else {
+            Err(JournalError::Problems(Problems(problems)))
+        };
+        let mut used = pages.used();
+        used.extend(entries.iter().map(|known| known.key));
+        drop(pages);
+        self.remembered = remembered;
+        self.notebooks = notebooks;
+        result?;
+        let out = folder.out().to_owned();
+        let records = entries.iter().filter_map(|known| known.record.as_ref());
+        let unproven = records.flat_map(|record| record.unproven.iter().cloned()).collect();
+        let report = BuildReport {
+            index: out.join("index.html"),
+            entries: entries
+                .iter()
+                .map(|known| BuiltEntry {
+                    day: known.head().day,
+                    file: known.file.clone(),
+                    page: out.join(&known.page),
+                })
+                .collect(),
+            pages: folder
+                .wanted(|path| [".html", ".xml", ".json"].iter().any(|kind| path.ends_with(kind))),
+            changed: Vec::new(),
+            out,
+            unproven,
+        };
+        Ok((report, used))
+    }
 }
 
-/// The problem that an unproven output is under `--strict`.
-fn refusal(entry: &Entry, output: &UnprovenOutput) -> Problem {
-    let state = page::figure::state_name(output.state);
-    let message = format!("the output of `{}` in `{}` is {state}", output.label, output.notebook);
-    Problem::at(&entry.file, &entry.text, output.span.clone(), message)
-        .with_help(format!("run the notebook: momentum run {}", output.notebook))
+/// The folder to write to.
+///
+/// # Errors
+/// The configured folder is the root, holds the series' own folders, or is reached through a link
+/// that leads out of the root.
+fn out_folder(
+    root: &Root,
+    config: &SeriesConfig,
+    build: &BuildConfig,
+) -> Result<PathBuf, JournalError> {
+    if let Some(out) = &build.out {
+        return std::path::absolute(out).map_err(JournalError::io("read", out));
+    }
+    let out = &config.out;
+    let own = [&config.file, &config.entries, &config.notebooks];
+    let holds = |folder: &str| folder == out || folder.starts_with(&format!("{out}/"));
+    let path = root.join(out);
+    // The nearest folder that exists must lie inside the root when links are followed.
+    let real = path.ancestors().find_map(|folder| folder.canonicalize().ok());
+    if out.is_empty()
+        || own.into_iter().any(|folder| holds(folder))
+        || !real.is_some_and(|real| real.starts_with(root.path()))
+    {
+        return Err(JournalError::OutputPath { out: out.clone() });
+    }
+    Ok(path)
+}
+
+pub(crate) fn listed_notebooks(
+    root: &Root,
+    config: &SeriesConfig,
+) -> Result<Vec<crate::root::Listed>, JournalError> {
+    if config.notebooks.is_empty() {
+        return Ok(Vec::new());
+    }
+    root.list(&config.notebooks, "ipynb", true)
+}
+
+/// The problems that the unproven outputs of an entry are under `--strict`.
+fn refusals(root: &Root, known: &Known) -> Vec<Problem> {
+    let Some(record) = known.record.as_ref().filter(|record| !record.unproven.is_empty()) else {
+        return Vec::new();
+    };
+    let (Some(entry), _) = crate::entry::Entry::read(root, &known.file) else { return Vec::new() };
+    let refusal = |output: &UnprovenOutput| {
+        let state = page::figure::state_name(output.state);
+        let message =
+            format!("the output of `{}` in `{}` is {state}", output.label, output.notebook);
+        Problem::at(&entry.file, &entry.text, output.span.clone(), message)
+            .with_help(format!("run the notebook: momentum run {}", output.notebook))
+    };
+    record.unproven.iter().map(refusal).collect()
 }
 
 /// Gives every entry and notebook a page of its own.
-fn site_map(series: &Series, notebooks: &Notebooks, problems: &mut Vec<Problem>) -> SiteMap {
+fn site_map(
+    config: &SeriesConfig,
+    entries: &[Known],
+    notebooks: &Notebooks,
+) -> (SiteMap, Vec<Problem>) {
     let mut map = SiteMap::default();
-    for entry in &series.entries {
-        map.entries.insert(entry.file.clone(), format!("entries/{}.html", entry.stem()));
+    let mut problems = Vec::new();
+    for known in entries {
+        map.entries.insert(known.file.clone(), known.page.clone());
     }
-    let folder = format!("{}/", series.config.notebooks);
+    let folder = format!("{}/", config.notebooks);
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
-    for file in notebooks.keys() {
+    for file in notebooks.names() {
         let short = file.strip_prefix(&folder).unwrap_or(file);
         let within = folder_of(short);
         let slash = if within.is_empty() { "" } else { "/" };
@@ -186,179 +365,18 @@ fn site_map(series: &Series, notebooks: &Notebooks, problems: &mut Vec<Problem>)
         if let Some(other) = taken.insert(page.to_lowercase(), file) {
             problems.push(Problem::of_file(file, format!("its page would be that of `{other}`")));
         }
-        map.notebooks.insert(file.clone(), page);
+        map.notebooks.insert(file.to_owned(), page);
     }
-    map
+    let mut parts = KeyParts::new("map");
+    for (file, page) in map.entries.iter().chain(&map.notebooks) {
+        parts.push(file);
+        parts.push(page);
+    }
+    map.key = Some(parts.finish());
+    (map, problems)
 }
 
-/// All that pages are made from.
-struct Site<'a> {
-    series: &'a Series,
-    notebooks: &'a Notebooks,
-    map: &'a SiteMap,
-    resolved: &'a [Resolved<'a>],
-}
-
-impl Site<'_> {
-    fn pages(&mut self, assets: &mut Assets) -> Result<BTreeMap<String, String>, JournalError> {
-        let mut pages = BTreeMap::new();
-        let mut put = |name: String, html: Result<String, askama::Error>| {
-            let text =
-                html.map_err(|source| JournalError::Template { page: name.clone(), source })?;
-            pages.insert(name, text);
-            Ok::<(), JournalError>(())
-        };
-        for (n, one) in self.resolved.iter().enumerate() {
-            put(one.page.clone(), self.entry_page(n))?;
-        }
-        for (file, notebook) in self.notebooks {
-            if let (Some(notebook), Some(page)) = (notebook, self.map.notebooks.get(file)) {
-                put(page.clone(), self.notebook_page(notebook, page, assets))?;
-            }
-        }
-        for name in self.tags().keys() {
-            put(tag_page(name), self.tag_page(name))?;
-        }
-        put("index.html".to_owned(), self.index_page())?;
-        let feed = feed::render(&self.series.config, &self.series.entries, self.map);
-        put("feed.xml".to_owned(), feed)?;
-        Ok(pages)
-    }
-
-    fn frame<'f>(&'f self, up: &'f str) -> Frame<'f> {
-        let has_tags = self.resolved.iter().any(|one| !one.entry.front.tags.is_empty());
-        Frame::new(&self.series.config, up, has_tags)
-    }
-
-    fn row(&self, n: usize, up: &str) -> EntryRow {
-        let one = &self.resolved[n];
-        EntryRow::new(one.entry, &one.page, one.counts, up)
-    }
-
-    fn entry_page(&self, n: usize) -> Result<String, askama::Error> {
-        let one = &self.resolved[n];
-        let front = &one.entry.front;
-        let up = up_from(&one.page);
-        let mut site = self.frame(&up);
-        site.description = &front.summary;
-        let series =
-            if front.series.is_empty() { &self.series.config.title } else { &front.series };
-        EntryPage {
-            site,
-            series,
-            row: self.row(n, &up),
-            headings: listed(&one.headings),
-            notebooks: self
-                .notebooks_of(one.entry)
-                .into_iter()
-                .filter_map(|file| self.notebook_link(&file, &up))
-                .collect(),
-            sources: source_rows(front),
-            body: &one.html,
-            n_unproven: one.counts.n_unproven,
-            previous: n.checked_sub(1).map(|n| self.row(n, &up)),
-            next: (n + 1 < self.resolved.len()).then(|| self.row(n + 1, &up)),
-        }
-        .render()
-    }
-
-    fn notebook_page(
-        &self,
-        notebook: &Notebook,
-        page: &str,
-        assets: &mut Assets,
-    ) -> Result<String, askama::Error> {
-        let up = up_from(page);
-        let used_in = (0..self.resolved.len())
-            .filter(|n| self.notebooks_of(self.resolved[*n].entry).contains(&notebook.file))
-            .map(|n| self.row(n, &up));
-        let mut context =
-            NotebookContext { root: &self.series.root, map: self.map, assets, up: &up };
-        NotebookPage {
-            site: self.frame(&up),
-            title: notebook.title(),
-            file: &notebook.file,
-            record: notebook_page::record(notebook),
-            used_in: used_in.collect(),
-            note: notebook_page::note(notebook),
-            cells: notebook_page::cells(notebook, &mut context),
-        }
-        .render()
-    }
-
-    fn index_page(&self) -> Result<String, askama::Error> {
-        let rows = (0..self.resolved.len()).rev().map(|n| self.row(n, ""));
-        let links = self.map.notebooks.keys().filter_map(|file| self.notebook_link(file, ""));
-        IndexPage {
-            site: self.frame(""),
-            rows: rows.collect(),
-            notebooks: links.collect(),
-            tags: self
-                .tags()
-                .into_iter()
-                .map(|(name, entries)| TagLink {
-                    href: href("", &tag_page(&name), None),
-                    name,
-                    count: entries.len(),
-                })
-                .collect(),
-            n_outputs: self.resolved.iter().map(|one| one.counts.n_outputs).sum(),
-            n_unproven: self.resolved.iter().map(|one| one.counts.n_unproven).sum(),
-        }
-        .render()
-    }
-
-    fn tag_page(&self, name: &str) -> Result<String, askama::Error> {
-        let entries = self.tags().remove(name).unwrap_or_default();
-        let rows = entries.into_iter().rev().map(|n| self.row(n, "../")).collect();
-        TagPage { site: self.frame("../"), name, rows }.render()
-    }
-
-    /// The entries with each tag.
-    fn tags(&self) -> BTreeMap<String, Vec<usize>> {
-        let mut tags: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (n, one) in self.resolved.iter().enumerate() {
-            for tag in &one.entry.front.tags {
-                tags.entry(tag.clone()).or_default().push(n);
-            }
-        }
-        tags
-    }
-
-    /// The notebooks that an entry names or links to, in that order.
-    fn notebooks_of(&self, entry: &Entry) -> Vec<String> {
-        let folder = folder_of(&entry.file);
-        let linked = markdown::targets(entry.body());
-        let mut files = Vec::new();
-        for target in entry.front.notebooks.iter().chain(&linked) {
-            if let crate::link::Target::Notebook { file, .. } =
-                crate::link::Target::parse(folder, target)
-                && !files.contains(&file)
-            {
-                files.push(file);
-            }
-        }
-        files
-    }
-
-    fn notebook_link(&self, file: &str, up: &str) -> Option<NotebookLink> {
-        let notebook = self.notebooks.get(file)?.as_ref()?;
-        let n_code = notebook
-            .cells
-            .iter()
-            .filter(|cell| cell.kind == crate::notebook::CellKind::Code)
-            .count();
-        let run = match &notebook.run {
-            Some(run) => run.kernel.clone(),
-            None => "run not on record".to_owned(),
-        };
-        Some(NotebookLink {
-            title: notebook.title(),
-            href: href(up, self.map.notebooks.get(file)?, None),
-            about: format!("{n_code} code cells, {run}"),
-        })
-    }
-}
-
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode, ast, as
 
 use crate::output::Completeness;
 
-pub(crate) use variables::{new_variables, with_types};
+pub(crate) use variables::{Typed, literal_type, nameless_let, new_variables, with_types};
 
 /// The value of an option line on top of a cell, such as `//| label: curves`.
 ///
@@ -91,6 +91,16 @@ pub(crate) fn name_at(source: &str, cursor: usize) -> Option<&str> {
     (start < end).then(|| &source[start..end])
 }
 
+/// Whether a name stands in the code, outside of texts and comments.
+pub(crate) fn mentions(source: &str, name: &str) -> bool {
+    let (tree, _) = parse(source);
+    tree.descendants_with_tokens().filter_map(|part| part.into_token()).any(|token| {
+        (token.kind() == SyntaxKind::IDENT && token.text() == name)
+            // Macros' arguments are not parsed: a text there may name it as `{name}`.
+            || (token.kind() == SyntaxKind::STRING && token.text().contains(&format!("{{{name}")))
+    })
+}
+
 /// The line of a cell that defines a name, with the documentation above it.
 pub(crate) fn definition(source: &str, name: &str) -> Option<String> {
     const WORDS: [&str; 8] = ["let", "fn", "struct", "enum", "trait", "const", "static", "type"];
@@ -106,6 +116,92 @@ pub(crate) fn definition(source: &str, name: &str) -> Option<String> {
         lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with("///"));
     let from = at - documented.count();
     Some(lines[from..=at].join("\n").trim_end_matches(['{', ' ']).to_owned())
+}
+
+/// The name whose documentation is asked for at a place, and where it begins: the one under the
+/// cursor, else the one that is called with the parenthesis around it.
+pub(crate) fn name_to_inspect(source: &str, cursor: usize) -> Option<(&str, usize)> {
+    let place = |name: &str| name.as_ptr() as usize - source.as_ptr() as usize;
+    if let Some(name) = name_at(source, cursor) {
+        return Some((name, place(name)));
+    }
+    let mut depth = 0_i32;
+    for (at, character) in source[..cursor].char_indices().rev() {
+        match character {
+            ')' => depth += 1,
+            '(' if depth > 0 => depth -= 1,
+            '(' => {
+                // A macro's name is followed by `!`.
+                let before = source[..at].trim_end().trim_end_matches('!');
+                let name = name_at(before, before.len())?;
+                return Some((name, place(name)));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Something that a cell defines for those after it: a function, a type, a `use` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// Its name, if it has one.
+    pub(crate) name: Option<String>,
+    /// What it is, in Jupyter's words.
+    pub(crate) kind: &'static str,
+    /// Its text, with attributes and documentation.
+    pub(crate) text: String,
+    /// For an `impl`: what stands before its brace, and the names inside.
+    implements: Option<(String, Vec<String>)>,
+}
+
+impl Item {
+    /// Whether a later item takes this one's place.
+    pub(crate) fn is_replaced_by(&self, later: &Item) -> bool {
+        let same_impl = match (&self.implements, &later.implements) {
+            (Some((head, names)), Some((later_head, later_names))) => {
+                head == later_head
+                    && (names.is_empty() || names.iter().any(|name| later_names.contains(name)))
+            }
+            _ => false,
+        };
+        let same_name = self.name.is_some() && self.name == later.name;
+        (same_name && self.kind == later.kind) || same_impl || self.text == later.text
+    }
+}
+
+/// The items of a cell, in their order; empty for a cell that is not parsed without error.
+pub(crate) fn items(source: &str) -> Vec<Item> {
+    let (tree, errors) = parse(source);
+    if !errors.is_empty() {
+        return Vec::new();
+    }
+    let name = |node: &SyntaxNode| {
+        node.children().find_map(ast::Name::cast).map(|name| name.text().to_string())
+    };
+    let items = statements(&tree).filter_map(|statement| match statement {
+        ast::Stmt::Item(item) => Some(item.syntax().clone()),
+        _ => None,
+    });
+    items
+        .map(|node| Item {
+            name: name(&node),
+            kind: match node.kind() {
+                SyntaxKind::FN | SyntaxKind::MACRO_RULES => "function",
+                SyntaxKind::MODULE => "module",
+                SyntaxKind::CONST | SyntaxKind::STATIC => "instance",
+                _ => "class",
+            },
+            text: node.text().to_string(),
+            implements: ast::Impl::cast(node.clone()).map(|_| {
+                let text = node.text().to_string();
+                let head = text.split('{').next().unwrap_or_default().trim().to_owned();
+                let list = node.children().find_map(ast::AssocItemList::cast);
+                let inside = list.iter().flat_map(|list| list.syntax().children());
+                (head, inside.filter_map(|node| name(&node)).collect())
+            }),
+        })
+        .collect()
 }
 
 /// The statements of the parsed cell, outermost only.
@@ -128,6 +224,20 @@ mod tests {
             split_commands("//| label: a\n:dep rand = \"0.9\"\nlet t = \"\n:dep no\";");
         assert_eq!(commands.trim(), ":dep rand = \"0.9\"");
         assert_eq!(code, "//| label: a\n\nlet t = \"\n:dep no\";");
+    }
+
+    #[test]
+    fn the_name_under_the_cursor_or_the_one_that_is_called() {
+        let check = |source: &str, expected| {
+            let cursor = source.find('|').unwrap();
+            let source = source.replace('|', "");
+            assert_eq!(name_to_inspect(&source, cursor), expected, "{source}");
+        };
+        check("a.len|gth()", Some(("length", 2)));
+        check("show(a, |", Some(("show", 0)));
+        check("f(g(1), |", Some(("f", 0)));
+        check("println!(|)", Some(("println", 0)));
+        check("1 + | 2", None);
     }
 
     #[test]

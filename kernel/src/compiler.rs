@@ -2,14 +2,19 @@
 //!
 //! evcxr compiles a cell with `cargo build`. Cargo reads manifests, a lock file and fingerprints
 //! each time, which costs more than a small cell itself. While only the helpers are used, this
-//! stand-in starts `rustc` at once, with the prebuilt helper set as an external crate; once a cell
-//! adds crates with `:dep`, the real cargo builds them, with the helpers still at hand.
+//! stand-in asks the kernel's own compiler (`server`), which has a `rustc` waiting with the helpers
+//! loaded; once a cell adds crates with `:dep`, the real cargo builds them, with the helpers still
+//! at hand.
 //!
 //! evcxr asks `rustup which cargo` for its cargo, so a session's folder holds two links to this
 //! very program, `rustup` and `cargo`, and stands first in the path of the kernel's process.
 
+mod cache;
 mod direct;
 mod probe;
+mod server;
+mod source;
+mod waiting;
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,9 +25,12 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::helpers::{HelperSet, cache_folder};
+use crate::process::GIVEN_UP;
 use crate::toolchain::Toolchain;
 
-pub use probe::{VariableType, variable_types};
+pub use probe::VariableType;
+pub(crate) use probe::left_types;
+pub(crate) use server::CompilerServer;
 
 /// Names the folder of the session to the stand-in.
 const SESSION: &str = "MOMENTUM_SESSION";
@@ -40,17 +48,27 @@ pub struct CompilerConfig {
     pub helpers: Option<HelperSet>,
     /// The path as it was before the stand-in stood first.
     pub path: OsString,
+    /// The linker, with its first arguments.
+    pub linker: Vec<OsString>,
+    /// The compiler's own runtime, an archive.
+    pub compiler_builtins: Option<PathBuf>,
+    /// First line of `rustc --version`.
+    pub version: String,
 }
 
 impl CompilerConfig {
     /// The configuration for this toolchain and helper set, with the current path.
     pub fn new(toolchain: &Toolchain, helpers: Option<HelperSet>) -> CompilerConfig {
+        let path = original_path();
         CompilerConfig {
+            linker: direct::linker(&toolchain.library_folder, &path),
+            compiler_builtins: direct::compiler_builtins(&toolchain.library_folder),
+            version: toolchain.version.clone(),
             rustc: toolchain.rustc.clone(),
             cargo: toolchain.cargo.clone(),
             host: toolchain.host.clone(),
             helpers,
-            path: original_path(),
+            path,
         }
     }
 
@@ -75,6 +93,11 @@ impl CompilerConfig {
         fs::write(core.join("Cargo.toml"), "[package]\nname = \"core\"\nversion = \"0.0.0\"\n")?;
         fs::write(core.join("src/lib.rs"), "")?;
         fs::write(folder.join("compiler.json"), serde_json::to_vec(self)?)
+    }
+
+    /// The name of the helper crate, if cells have one.
+    pub(crate) fn crate_name(&self) -> Option<&str> {
+        self.helpers.as_ref().map(|set| set.crate_name.as_str())
     }
 
     /// The environment in which evcxr must be started for this session.
@@ -142,10 +165,19 @@ fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> Exit
     let manifest = fs::read_to_string("Cargo.toml").unwrap_or_default();
     let alone = direct::has_no_dependencies(&manifest);
     let word = arguments.iter().find_map(|a| a.to_str().filter(|a| !a.starts_with('-')));
+    if word == Some("build") && fs::remove_file(folder.join(GIVEN_UP)).is_ok() {
+        eprintln!("error: the cell was given up");
+        return ExitCode::from(101);
+    }
     match word {
-        Some("build") if alone => direct::build(config, folder, &manifest),
-        Some("check") => probe::check(config, folder, alone, arguments),
-        _ => replace(&mut direct::real_cargo(config, arguments, &[])),
+        Some("build") if alone => server::ask(folder, false),
+        Some("check") if alone => server::ask(folder, true),
+        Some("check") => probe::check_by_cargo(config, folder, arguments),
+        _ => {
+            // Who interrupts stops cargo itself: this process becomes it.
+            let _ = fs::write(folder.join(PROCESS), std::process::id().to_string());
+            replace(&mut direct::real_cargo(config, arguments, &[]))
+        }
     }
 }
 
@@ -157,9 +189,12 @@ fn replace(command: &mut Command) -> ExitCode {
     ExitCode::from(101)
 }
 
-/// Stops the compiler of a session; tells whether one was running.
+/// The file with the number of the cargo that runs now.
+const PROCESS: &str = "cargo.pid";
+
+/// Stops the cargo of a session; tells whether one was running.
 pub(crate) fn interrupt(folder: &Path) -> bool {
-    let file = folder.join(direct::PROCESS);
+    let file = folder.join(PROCESS);
     let number = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
     let Some(process) = number.and_then(rustix::process::Pid::from_raw) else { return false };
     let _ = fs::remove_file(file);

@@ -4,25 +4,33 @@
 //! the supervisor of their process. Both arrive here in one queue of events.
 
 mod evaluator;
+mod session_folder;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use crate::analyst::{Analyst, AnalystConfig, Scene};
 use crate::cell;
+use crate::comm::{CommMessage, CommPipe};
 use crate::compiler;
 use crate::helpers::HelperSet;
 use crate::output::{
-    CellError, CellIo, Completeness, Completions, Execution, InputRequest, Interpreter,
-    Interrupter, MimeBundle, Output, StreamName,
+    Assistant, CellError, CellIo, Completeness, Execution, InputRequest, Interpreter, Interrupter,
+    MimeBundle, Output, StreamName,
 };
-use crate::process::{self, Crash, Frame, FrameReader, FrameSender, Panic};
-use crate::report::{self, Diagnostic, History};
+use crate::process::{self, Control, Crash, Frame, FrameReader, FrameSender, Panic};
+use crate::report::{self, Diagnostic, History, State};
 use crate::toolchain::Toolchain;
 use evaluator::Evaluator;
 pub(crate) use evaluator::run_if_called;
+
+/// How often it is looked whether the process that should answer is still there.
+const COMM_POLL: Duration = Duration::from_millis(100);
 
 /// How cells are run.
 #[derive(Debug, Clone)]
@@ -37,6 +45,12 @@ pub struct EngineConfig {
     pub seed: u64,
     /// Whether someone can answer a cell that reads its standard input; otherwise that is empty.
     pub interactive: bool,
+    /// Bytes of memory (address space) that the cells' process may have, if there is a limit.
+    pub memory_limit: Option<u64>,
+    /// Bytes that a cell may show; 128 MiB if nothing is said.
+    pub output_limit: Option<u64>,
+    /// How long a cell may run, if there is a limit.
+    pub time_limit: Option<Duration>,
 }
 
 /// Why an engine did not start.
@@ -59,13 +73,16 @@ pub struct Engine {
     next_mark: u64,
     number: u32,
     history: History,
+    comms: Option<CommPipe>,
+    analyst: AnalystConfig,
+    scene: Arc<Mutex<Scene>>,
     stop: Arc<Stop>,
+    time_limit: Option<Duration>,
     evaluation: Option<JoinHandle<()>>,
 }
 
 enum Request {
     Execute(String),
-    Complete(String, usize),
     End,
 }
 
@@ -73,7 +90,6 @@ enum Event {
     Frame(Frame),
     Input(InputRequest, Sender<String>),
     Done(Box<Outcome>),
-    Completions(Completions),
 }
 
 /// What evcxr said of a cell, in our words.
@@ -84,6 +100,8 @@ struct Outcome {
     failure: Option<Failure>,
     /// The whole generated code, in which panics count their lines.
     generated: String,
+    /// The session's variables and their types, after the cell.
+    variables: BTreeMap<String, String>,
 }
 
 enum Failure {
@@ -93,11 +111,24 @@ enum Failure {
 }
 
 /// What other threads need to stop a cell.
-#[derive(Default)]
 struct Stop {
     requested: AtomicBool,
     folder: OnceLock<PathBuf>,
+    supervisor: Control,
     process: OnceLock<Arc<Mutex<std::process::Child>>>,
+    /// Stops the compiler; tells whether it ran.
+    compiler: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
+}
+
+impl Stop {
+    fn stop(&self) {
+        self.requested.store(true, Ordering::SeqCst);
+        let compiling = self.compiler.get().is_some_and(|interrupt| interrupt())
+            || self.folder.get().is_some_and(|folder| compiler::interrupt(folder));
+        if !compiling {
+            self.supervisor.say(process::INTERRUPT);
+        }
+    }
 }
 
 impl Engine {
@@ -108,13 +139,22 @@ impl Engine {
     /// When the session's folder cannot be made, or evcxr does not start.
     pub fn start(config: EngineConfig) -> Result<Engine, EngineError> {
         let (marks, frames) = FrameSender::pipe()?;
+        let (control, control_end) = Control::pipe()?;
         let (requests, received) = channel();
         let (event_sender, events) = channel();
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(Stop {
+            requested: AtomicBool::new(false),
+            folder: OnceLock::new(),
+            supervisor: control,
+            process: OnceLock::new(),
+            compiler: OnceLock::new(),
+        });
+        let time_limit = config.time_limit;
         let (started, start) = channel();
+        let analyst = AnalystConfig::new(&config);
         let (thread_stop, thread_events) = (Arc::clone(&stop), event_sender.clone());
-        let evaluation =
-            std::thread::spawn(move || match Evaluator::start(&config, &marks, &thread_stop) {
+        let evaluation = std::thread::spawn(move || {
+            match Evaluator::start(&config, &marks, control_end, &thread_stop) {
                 Ok(evaluator) => {
                     let _ = started.send(Ok(marks));
                     evaluator.serve(&received, &thread_events);
@@ -122,7 +162,8 @@ impl Engine {
                 Err(error) => {
                     let _ = started.send(Err(error));
                 }
-            });
+            }
+        });
         let marks = start.recv().map_err(|_| EngineError::Start("it panicked".into()))??;
         std::thread::spawn(move || relay(frames, &event_sender));
         Ok(Engine {
@@ -132,7 +173,11 @@ impl Engine {
             next_mark: 0,
             number: 0,
             history: Vec::new(),
+            comms: stop.folder.get().and_then(|f| CommPipe::open(&f.join("comm")).ok()),
+            analyst,
+            scene: Arc::default(),
             stop,
+            time_limit,
             evaluation: Some(evaluation),
         })
     }
@@ -141,13 +186,28 @@ impl Engine {
     fn attend(&mut self, io: &mut dyn CellIo) -> Execution {
         let mut seen = Seen::default();
         let mut outcome = None;
-        while let Ok(event) = self.events.recv() {
+        let mut deadline = self.time_limit.map(|limit| Instant::now() + limit);
+        loop {
+            let event = match deadline {
+                Some(at) => self.events.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => self.events.recv().map_err(RecvTimeoutError::from),
+            };
+            let event = match event {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => {
+                    seen.timeout = deadline.take().and(self.time_limit);
+                    self.stop.stop();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             match event {
                 Event::Frame(Frame::Mark(number))
                     if outcome.is_some() && number == self.next_mark =>
                 {
                     break;
                 }
+                Event::Frame(Frame::CommWait {}) => self.answer_wait(io),
                 Event::Frame(frame) => seen.frame(frame, io),
                 Event::Input(request, answer) => {
                     let _ = answer.send(io.input(request));
@@ -159,7 +219,6 @@ impl Engine {
                         break;
                     }
                 }
-                Event::Completions(_) => {}
             }
         }
         let Some(outcome) = outcome else {
@@ -170,42 +229,61 @@ impl Engine {
             return Execution { result: None, error: Some(error) };
         };
         self.history.push((self.number, outcome.compiled.clone()));
-        let error =
-            self.failure(&outcome, seen.panic, seen.unwound, seen.crash, seen.user_error, io);
-        let result =
-            seen.result.or_else(|| (!outcome.content.data.is_empty()).then_some(outcome.content));
+        if seen.crash.is_none()
+            && !seen.unwound
+            && !matches!(outcome.failure, Some(Failure::Compile(_)))
+        {
+            let mut scene = self.scene.lock().unwrap_or_else(PoisonError::into_inner);
+            scene.learn(self.number, &outcome.compiled, outcome.variables.clone());
+        }
+        let result = seen
+            .result
+            .take()
+            .or_else(|| (!outcome.content.data.is_empty()).then(|| outcome.content.clone()));
+        let error = self.failure(&outcome, seen, io);
         Execution { result: result.filter(|_| error.is_none()), error }
     }
 
-    fn failure(
-        &self,
-        outcome: &Outcome,
-        panic: Option<Panic>,
-        unwound: bool,
-        crash: Option<Crash>,
-        user_error: bool,
-        io: &mut dyn CellIo,
-    ) -> Option<CellError> {
+    /// Gives the client's next comm message to the cell that waits for one.
+    fn answer_wait(&self, io: &mut dyn CellIo) {
+        let Some(comms) = &self.comms else { return };
+        match io.next_comm() {
+            Some(message) => comms.send(0, &message),
+            None => comms.send_nothing(),
+        }
+    }
+
+    fn failure(&self, outcome: &Outcome, seen: Seen, io: &mut dyn CellIo) -> Option<CellError> {
         let interrupted = self.stop.requested.swap(false, Ordering::SeqCst);
+        let state = seen.state();
+        let ended = outcome.failure.is_some() || seen.crash.is_some();
         match &outcome.failure {
-            Some(_) if interrupted => Some(report::interrupted()),
+            _ if interrupted && ended => Some(match seen.timeout {
+                Some(limit) => report::timeout(limit, &state),
+                None => report::interrupted(&state),
+            }),
+            _ if seen.crash.is_some() => {
+                Some(report::crash(&seen.crash.unwrap_or_default(), &state))
+            }
+            _ if seen.unwound => {
+                let panic = seen.panic.unwrap_or_default();
+                Some(report::panic(&panic, &outcome.generated, &self.history, &state))
+            }
             Some(Failure::Compile(errors)) => {
-                Some(report::compile_error(self.number, &outcome.compiled, errors))
+                let scene = self.scene.lock().unwrap_or_else(PoisonError::into_inner);
+                let lost = |name: &str| scene.lost(name);
+                Some(report::compile_error(self.number, &outcome.compiled, errors, &lost))
             }
-            Some(Failure::Ended) => Some(report::crash(&crash.unwrap_or_default())),
+            Some(Failure::Ended) => Some(report::crash(&Crash::default(), &state)),
             Some(Failure::Message(message)) => Some(report::plain("Error", message)),
-            None if unwound => {
-                let panic = panic.unwrap_or_default();
-                Some(report::panic(&panic, &outcome.generated, &self.history))
-            }
             None => {
                 // A panic that the cell caught, or one in another thread: said, but no failure.
-                if let Some(panic) = panic {
+                if let Some(panic) = seen.panic {
                     let place = panic.thread.as_deref().unwrap_or("the cell, caught");
                     let text = format!("panic in {place}: {}\n", panic.message);
                     io.output(Output::Stream { name: StreamName::Stderr, text });
                 }
-                user_error.then(|| {
+                seen.user_error.then(|| {
                     report::plain(
                         "Error",
                         "the cell ended early: a `?` met an error (printed above)",
@@ -224,9 +302,22 @@ struct Seen {
     unwound: bool,
     user_error: bool,
     crash: Option<Crash>,
+    /// Set once variables are as they were before the cell: the threads that are gone.
+    undone: Option<Vec<String>>,
+    /// The limit that the cell has overstepped.
+    timeout: Option<Duration>,
 }
 
 impl Seen {
+    /// What the cell's end left of the session.
+    fn state(&self) -> State {
+        match &self.undone {
+            Some(lost_threads) => State::AsBefore { lost_threads: lost_threads.clone() },
+            None if self.crash.is_none() && !self.unwound => State::Untouched,
+            None => State::Lost,
+        }
+    }
+
     fn frame(&mut self, frame: Frame, io: &mut dyn CellIo) {
         let bundle =
             |shown: process::Shown| MimeBundle { data: shown.data, metadata: shown.metadata };
@@ -239,12 +330,14 @@ impl Seen {
                 update: display.update,
             }),
             Frame::Clear { wait } => io.output(Output::Clear { wait }),
+            Frame::Comm(message) => io.output(Output::Comm(message)),
             Frame::Result(shown) => self.result = Some(bundle(shown)),
             Frame::Panic(panic) => self.panic = Some(panic),
             Frame::Unwound => self.unwound = true,
             Frame::UserError => self.user_error = true,
             Frame::Crash(crash) => self.crash = Some(crash),
-            Frame::Mark(_) => {}
+            Frame::Undone { lost_threads } => self.undone = Some(lost_threads),
+            Frame::Mark(_) | Frame::CommWait {} | Frame::CommDone(_) => {}
         }
     }
 }
@@ -270,24 +363,28 @@ impl Interpreter for Engine {
         self.attend(io)
     }
 
-    fn complete(&mut self, code: &str, cursor: usize) -> Completions {
-        let _ = self.requests.send(Request::Complete(code.to_owned(), cursor));
+    fn comm(&mut self, message: &CommMessage, io: &mut dyn CellIo) {
+        let Some(comms) = &self.comms else { return };
+        self.next_mark += 1;
+        comms.send(self.next_mark, message);
+        let mut seen = Seen::default();
+        self.stop.requested.store(false, Ordering::SeqCst);
         loop {
-            match self.events.recv() {
-                Ok(Event::Completions(completions)) => return completions,
+            match self.events.recv_timeout(COMM_POLL) {
+                Ok(Event::Frame(Frame::CommDone(number))) if number == self.next_mark => break,
+                // The process is gone, and with it whoever would have answered.
+                Ok(Event::Frame(Frame::Crash(_))) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Event::Frame(Frame::CommWait {})) => self.answer_wait(io),
+                Ok(Event::Frame(frame)) => seen.frame(frame, io),
                 Ok(_) => {}
-                Err(_) => return Completions { start: cursor, end: cursor, matches: Vec::new() },
+                Err(RecvTimeoutError::Timeout) if self.stop.is_dead() => break,
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
-    }
-
-    fn inspect(&mut self, code: &str, cursor: usize) -> Option<MimeBundle> {
-        let name = cell::name_at(code, cursor)?;
-        // The newest cell that defines the name, by the words that define one.
-        self.history.iter().rev().find_map(|(number, source)| {
-            let line = cell::definition(source, name)?;
-            Some(MimeBundle::text(format!("{line}\n\ndefined in cell [{number}]")))
-        })
+        if let Some(panic) = seen.panic {
+            let text = format!("panic in a comm's callback: {}\n", panic.message);
+            io.output(Output::Stream { name: StreamName::Stderr, text });
+        }
     }
 
     fn is_complete(&self, code: &str) -> Completeness {
@@ -297,17 +394,27 @@ impl Interpreter for Engine {
     fn interrupter(&self) -> Box<dyn Interrupter> {
         Box::new(EngineInterrupter(Arc::clone(&self.stop)))
     }
+
+    fn assistant(&self) -> Box<dyn Assistant> {
+        Box::new(Analyst::new(self.analyst.clone(), Arc::clone(&self.scene)))
+    }
+}
+
+impl Stop {
+    /// Whether the session's process has ended.
+    fn is_dead(&self) -> bool {
+        self.process.get().is_some_and(|process| {
+            let mut process = process.lock().unwrap_or_else(PoisonError::into_inner);
+            !matches!(process.try_wait(), Ok(None))
+        })
+    }
 }
 
 struct EngineInterrupter(Arc<Stop>);
 
 impl Interrupter for EngineInterrupter {
     fn interrupt(&self) {
-        self.0.requested.store(true, Ordering::SeqCst);
-        let compiling = self.0.folder.get().is_some_and(|folder| compiler::interrupt(folder));
-        if let (false, Some(process)) = (compiling, self.0.process.get()) {
-            let _ = process.lock().unwrap_or_else(PoisonError::into_inner).kill();
-        }
+        self.0.stop();
     }
 }
 

@@ -47,6 +47,9 @@ pub struct HelperSet {
     pub dependencies: PathBuf,
     /// Version and hash of the sources, such as `0.1.0+1f2e3d4c5b6a`.
     pub version: String,
+    /// The folders of the crates it was built from, as they are now: for completion.
+    #[serde(skip)]
+    pub sources: Vec<PathBuf>,
 }
 
 /// How far the building of the helpers is.
@@ -144,6 +147,16 @@ pub fn prepare(
     toolchain: &Toolchain,
     progress: &mut dyn FnMut(HelperProgress, Duration),
 ) -> Result<HelperSet, HelperError> {
+    let mut set = prepare_set(helpers, toolchain, progress)?;
+    set.sources = helpers.folders.iter().map(|folder| helpers.workspace.join(folder)).collect();
+    Ok(set)
+}
+
+fn prepare_set(
+    helpers: &HelperCrate,
+    toolchain: &Toolchain,
+    progress: &mut dyn FnMut(HelperProgress, Duration),
+) -> Result<HelperSet, HelperError> {
     let version = helper_version(helpers)?;
     let root = cache_folder()?.join("helpers");
     let folder = root.join(sources::key(&version, toolchain));
@@ -161,6 +174,19 @@ pub fn prepare(
         return Ok(set);
     }
     build::build(helpers, toolchain, &root, &folder, version, progress)
+}
+
+/// The helper set for these sources and this compiler, if it was built before.
+///
+/// # Errors
+///
+/// When the sources cannot be read, or there is no cache folder.
+pub fn find(
+    helpers: &HelperCrate,
+    toolchain: &Toolchain,
+) -> Result<Option<HelperSet>, HelperError> {
+    let version = helper_version(helpers)?;
+    Ok(ready(&cache_folder()?.join("helpers").join(sources::key(&version, toolchain))))
 }
 
 /// The version that provenance records: the package's version and a hash of its sources.

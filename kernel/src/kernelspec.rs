@@ -5,7 +5,7 @@
 //!
 //! let prefix = tempfile::tempdir()?;
 //! let location = Location::Prefix(prefix.path().to_owned());
-//! let folder = install(std::path::Path::new("/opt/momentum"), &location)?;
+//! let folder = install(std::path::Path::new("/opt/momentum"), &[], &location)?;
 //! assert!(folder.ends_with("share/jupyter/kernels/momentum"));
 //! assert!(folder.join("kernel.json").is_file());
 //! uninstall(&location)?;
@@ -122,8 +122,12 @@ fn user_data_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf,
 ///
 /// # Errors
 /// [`KernelspecError`] when there is no place for it or that cannot be written.
-pub fn install(program: &Path, location: &Location) -> Result<PathBuf, KernelspecError> {
-    let spec = kernel_json(program)?;
+pub fn install(
+    program: &Path,
+    options: &[String],
+    location: &Location,
+) -> Result<PathBuf, KernelspecError> {
+    let spec = kernel_json(program, options)?;
     let folder = location.folder()?;
     let kernels = folder.parent().unwrap_or(&folder);
     let failed = |path: &Path| {
@@ -175,15 +179,18 @@ pub fn uninstall(location: &Location) -> Result<PathBuf, KernelspecError> {
 }
 
 /// The text of `kernel.json`.
-fn kernel_json(program: &Path) -> Result<String, KernelspecError> {
+fn kernel_json(program: &Path, options: &[String]) -> Result<String, KernelspecError> {
     let Some(path) = program.to_str() else {
         return Err(KernelspecError::ProgramPath { program: program.to_owned() });
     };
     if !program.is_absolute() {
         return Err(KernelspecError::RelativeProgram { program: program.to_owned() });
     }
+    let fixed = [path, "kernel", "serve"].into_iter();
+    let argv: Vec<&str> =
+        fixed.chain(options.iter().map(String::as_str)).chain(["{connection_file}"]).collect();
     let spec = json!({
-        "argv": [path, "kernel", "serve", "{connection_file}"],
+        "argv": argv,
         "display_name": DISPLAY_NAME,
         "language": "rust",
         "interrupt_mode": "message",

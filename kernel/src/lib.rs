@@ -5,7 +5,10 @@
 
 use std::process::ExitCode;
 
+mod analyst;
 pub mod cell;
+pub mod checkup;
+pub mod comm;
 pub mod compiler;
 pub mod engine;
 pub mod helpers;
@@ -24,5 +27,5 @@ pub mod wire;
 /// with the code that it gives, if it gives one.
 pub fn hook() -> Option<ExitCode> {
     engine::run_if_called();
-    compiler::run_if_called().or_else(process::run_if_called)
+    compiler::run_if_called().or_else(analyst::run_if_called).or_else(process::run_if_called)
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::comm::CommMessage;
+
 /// Which of the two standard streams a text came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamName {
@@ -63,6 +65,8 @@ pub enum Output {
         /// Only when the next output arrives.
         wait: bool,
     },
+    /// A message of a comm, for the client.
+    Comm(CommMessage),
 }
 
 /// Why a cell failed.
@@ -100,6 +104,11 @@ pub trait CellIo {
     fn output(&mut self, output: Output);
     /// Called when the cell reads a line; an empty answer stands for "no one there".
     fn input(&mut self, request: InputRequest) -> String;
+    /// Called when the cell waits for a comm's message: the client's next one; none when no one is
+    /// there, or the cell was interrupted.
+    fn next_comm(&mut self) -> Option<CommMessage> {
+        None
+    }
 }
 
 /// What can be typed at a place in a cell.
@@ -119,7 +128,9 @@ pub struct Completion {
     /// The text to insert.
     pub text: String,
     /// What it is, in Jupyter's words: `function`, `class`, `module`, `instance`, `keyword`, `magic`.
-    pub kind: &'static str,
+    pub kind: String,
+    /// Its type or signature, such as `fn(&self) -> usize`; empty when not known.
+    pub signature: String,
 }
 
 /// Whether a cell can be run as typed so far.
@@ -140,14 +151,22 @@ pub enum Completeness {
 pub trait Interpreter {
     /// Runs a cell to its end.
     fn execute(&mut self, code: &str, io: &mut dyn CellIo) -> Execution;
-    /// Completes the code at a byte offset.
-    fn complete(&mut self, code: &str, cursor: usize) -> Completions;
-    /// Documentation and type of the name at a byte offset.
-    fn inspect(&mut self, code: &str, cursor: usize) -> Option<MimeBundle>;
+    /// Gives a comm's message from the client to the session, whose callbacks run now.
+    fn comm(&mut self, message: &CommMessage, io: &mut dyn CellIo);
     /// Whether the code can be run as it is.
     fn is_complete(&self, code: &str) -> Completeness;
     /// A handle that stops the running cell from another thread.
     fn interrupter(&self) -> Box<dyn Interrupter>;
+    /// A handle that answers questions about code from another thread, also while a cell runs.
+    fn assistant(&self) -> Box<dyn Assistant>;
+}
+
+/// Answers questions about code; it runs nothing.
+pub trait Assistant: Send {
+    /// Completes the code at a byte offset.
+    fn complete(&mut self, code: &str, cursor: usize) -> Completions;
+    /// Documentation and type of the name at a byte offset.
+    fn inspect(&mut self, code: &str, cursor: usize) -> Option<MimeBundle>;
 }
 
 /// Stops a running cell from another thread.

@@ -1,9 +1,19 @@
 //! What a reader of the notebook is told when a cell fails.
 
+mod advice;
+mod ending;
+mod suggestion;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::analyst::Lost;
+use crate::cell::Typed;
 use crate::output::CellError;
-use crate::process::{Crash, Panic};
+use crate::process::Panic;
+
+pub(crate) use ending::{State, crash, interrupted, timeout};
+
+pub(crate) use suggestion::{notes, place};
 
 /// Cells as they were run, in order: the number and the text that was compiled.
 pub(crate) type History = Vec<(u32, String)>;
@@ -27,12 +37,33 @@ pub(crate) struct Label {
     pub(crate) primary: bool,
 }
 
-/// The report on a cell that does not compile.
-pub(crate) fn compile_error(number: u32, source: &str, diagnostics: &[Diagnostic]) -> CellError {
+impl Diagnostic {
+    /// Makes an error on a cell with types written into it one on the cell as its author wrote it.
+    pub(crate) fn untype(&mut self, typed: &Typed) {
+        for label in &mut self.labels {
+            label.start.1 = typed.column(label.start.0, label.start.1);
+            label.end.1 = typed.column(label.end.0, label.end.1);
+        }
+        // What pointed at a type that the author did not write points at nothing now.
+        self.labels.retain(|label| label.primary || label.start != label.end);
+        for (_, text) in &mut self.notes {
+            *text = typed.untyped(text);
+        }
+    }
+}
+
+/// The report on a cell that does not compile; `lost` tells of variables that are gone.
+pub(crate) fn compile_error(
+    number: u32,
+    source: &str,
+    diagnostics: &[Diagnostic],
+    lost: &dyn Fn(&str) -> Option<Lost>,
+) -> CellError {
     let origin = format!("cell [{number}]");
     let mut report = Vec::new();
     for diagnostic in diagnostics {
-        let mut title = Level::ERROR.primary_title(&diagnostic.message);
+        let message = advice::reworded(&suggestion::readable(&diagnostic.message));
+        let mut title = Level::ERROR.primary_title(&message);
         if let Some(code) = &diagnostic.code {
             title = title.id(code);
         }
@@ -46,7 +77,14 @@ pub(crate) fn compile_error(number: u32, source: &str, diagnostics: &[Diagnostic
             });
             group = group.element(Snippet::source(source).path(&origin).annotations(labels));
         }
-        for (kind, text) in &diagnostic.notes {
+        let advice = advice::advice(diagnostic.code.as_deref(), &diagnostic.message, source, lost);
+        let advice = advice.into_iter().map(|text| ("notebook", text));
+        let notes: Vec<_> = diagnostic.notes.iter().cloned().chain(advice).collect();
+        for (kind, text) in &notes {
+            if *kind == "notebook" {
+                group = group.element(Level::NOTE.with_name("notebook").message(text));
+                continue;
+            }
             let level = if *kind == "help" { Level::HELP } else { Level::NOTE };
             group = group.element(level.message(text));
         }
@@ -58,13 +96,16 @@ pub(crate) fn compile_error(number: u32, source: &str, diagnostics: &[Diagnostic
     }
     let first = diagnostics.first();
     let line = first.and_then(|d| d.labels.iter().find(|l| l.primary).or(d.labels.first()));
-    let value = first.map_or_else(|| "the cell does not compile".to_owned(), |d| d.message.clone());
+    let value = first.map_or_else(
+        || "the cell does not compile".to_owned(),
+        |d| suggestion::readable(&d.message),
+    );
     let place = line.map(|label| format!("{origin}, line {}: ", label.start.0)).unwrap_or_default();
     CellError { name: "CompileError".into(), value: format!("{place}{value}"), traceback: report }
 }
 
 /// The report on a panic; `generated` is the code in which its line counts.
-pub(crate) fn panic(panic: &Panic, generated: &str, history: &History) -> CellError {
+pub(crate) fn panic(panic: &Panic, generated: &str, history: &History, state: &State) -> CellError {
     let place = panic
         .file
         .as_deref()
@@ -93,45 +134,14 @@ pub(crate) fn panic(panic: &Panic, generated: &str, history: &History) -> CellEr
         report.push(format!("   = in thread `{thread}`"));
     }
     report.extend(panic.frames.iter().map(|function| format!("   = called in `{function}`")));
+    report.push(format!("   = {}", state.after_panic()));
     let lines = report.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
     CellError { name: "Panic".into(), value, traceback: lines }
 }
 
-/// The report on a cell that took its whole process with it.
-pub(crate) fn crash(crash: &Crash) -> CellError {
-    let how = match (crash.signal, crash.code) {
-        (Some(6), _) => {
-            "aborted (SIGABRT): an `abort`, a panic within a panic, or a full stack".to_owned()
-        }
-        (Some(9), _) => "was killed (SIGKILL), perhaps for want of memory".to_owned(),
-        (Some(11), _) => {
-            "touched memory that is not its own (SIGSEGV), or its stack is full".to_owned()
-        }
-        (Some(signal), _) => format!("was ended by signal {signal}"),
-        (_, Some(code)) => format!("ended the process with exit code {code}"),
-        _ => "ended the process".to_owned(),
-    };
-    let lost = "The process is new: variables are gone; functions, types and `use` lines are kept.";
-    CellError {
-        name: "Crash".into(),
-        value: format!("the cell {how}"),
-        traceback: vec![format!("{RED}crash{RESET}: the cell {how}"), lost.to_owned()],
-    }
-}
-
-/// The report on a cell that its user stopped.
-pub(crate) fn interrupted() -> CellError {
-    let lost = "The process is new: variables are gone; functions, types and `use` lines are kept.";
-    CellError {
-        name: "KeyboardInterrupt".into(),
-        value: "the cell was interrupted".into(),
-        traceback: vec![format!("{RED}interrupted{RESET}"), lost.to_owned()],
-    }
-}
-
 /// A report that consists of a message only.
 pub(crate) fn plain(name: &str, message: &str) -> CellError {
-    let message = message.trim_end();
+    let message = advice::reworded(message.trim_end());
     let value = message.lines().next().unwrap_or_default().to_owned();
     let mut traceback: Vec<String> = message.lines().map(str::to_owned).collect();
     if let Some(first) = traceback.first_mut() {
@@ -196,7 +206,7 @@ mod tests {
             }],
             notes: vec![("help", "parse it".into())],
         };
-        let error = compile_error(3, "// ä\nlet x: i32 = \"a\";", &[diagnostic]);
+        let error = compile_error(3, "// ä\nlet x: i32 = \"a\";", &[diagnostic], &|_| None);
         assert_eq!(error.value, "cell [3], line 2: mismatched types");
         let text: String = anstyle_free(&error.traceback.join("\n"));
         insta::assert_snapshot!(text, @r#"

@@ -2,12 +2,14 @@
 //!
 //! [`Session`] answers what comes on the shell channel, with an [`Interpreter`] to run cells.
 //! What it says goes to a [`Frontend`], so that the tests need no network.
-//! [`answer_control`] answers the control channel, which has to work while a cell runs.
+//! [`answer_control`] answers the control channel, which has to work while a cell runs, and
+//! [`answer_question`] what asks about code (completion, inspection), which works then as well.
 //!
 //! Messages are those of the Jupyter messaging protocol 5.5
 //! (<https://jupyter-client.readthedocs.io/en/stable/messaging.html>).
 
 mod cell;
+mod comms;
 mod control;
 mod cursor;
 mod history;
@@ -18,16 +20,18 @@ mod request;
 pub(crate) mod tests;
 
 use jupyter_protocol::{
-    CodeMirrorMode, CommClose, CommInfoReply, ExecuteReply, ExecutionCount, HelpLink, HistoryReply,
-    JupyterMessage, JupyterMessageContent, KernelInfoReply, LanguageInfo, ReplyError, ReplyStatus,
-    ShutdownReply, Status, UnknownMessage,
+    CodeMirrorMode, ExecuteReply, ExecutionCount, HelpLink, HistoryReply, JupyterMessage,
+    JupyterMessageContent, KernelInfoReply, LanguageInfo, ReplyError, ReplyStatus, ShutdownReply,
+    Status, UnknownMessage,
 };
 use serde_json::{Value, json};
 
 pub use control::{ControlAction, answer_control};
+pub use language::answer_question;
 pub use request::{RequestError, read_content};
 
 use crate::output::Interpreter;
+use comms::Comms;
 use history::History;
 
 /// The version of the messaging protocol that this kernel speaks.
@@ -50,6 +54,8 @@ pub trait Frontend {
     fn reply(&mut self, message: JupyterMessage);
     /// Asks that client's user for a line (the stdin channel); empty when no one answers.
     fn ask(&mut self, request: JupyterMessage) -> String;
+    /// Waits for the next message of a comm from a client; none when the wait was interrupted.
+    fn next_comm(&mut self) -> Option<JupyterMessage>;
 }
 
 /// What has to follow a request.
@@ -69,12 +75,13 @@ pub struct Session {
     info: KernelInfo,
     count: usize,
     history: History,
+    comms: Comms,
 }
 
 impl Session {
     /// A session in which no cell has run.
     pub fn new(info: KernelInfo) -> Self {
-        Session { info, count: 0, history: History::default() }
+        Session { info, count: 0, history: History::default(), comms: Comms::default() }
     }
 
     /// Answers one request from the shell channel, between a `busy` and an `idle`.
@@ -94,12 +101,6 @@ impl Session {
                 }
                 Some(reply.into())
             }
-            JupyterMessageContent::CompleteRequest(ask) => {
-                Some(language::complete(ask, interpreter).into())
-            }
-            JupyterMessageContent::InspectRequest(ask) => {
-                Some(language::inspect(ask, interpreter).into())
-            }
             JupyterMessageContent::IsCompleteRequest(ask) => {
                 Some(language::is_complete(ask, interpreter).into())
             }
@@ -107,11 +108,11 @@ impl Session {
                 Some(HistoryReply::new(self.history.select(ask)).into())
             }
             JupyterMessageContent::KernelInfoRequest(_) => Some(kernel_info_reply(&self.info)),
-            JupyterMessageContent::CommInfoRequest(_) => Some(CommInfoReply::default().into()),
-            JupyterMessageContent::CommOpen(open) => {
-                // The kernel registers no targets: the protocol asks to close such a comm at once.
-                let close = CommClose { comm_id: open.comm_id.clone(), ..CommClose::default() };
-                frontend.publish(broadcast(close, request));
+            JupyterMessageContent::CommInfoRequest(ask) => Some(self.comms.info(ask).into()),
+            JupyterMessageContent::CommOpen(_)
+            | JupyterMessageContent::CommMsg(_)
+            | JupyterMessageContent::CommClose(_) => {
+                self.comm(request, interpreter, frontend);
                 None
             }
             JupyterMessageContent::ShutdownRequest(ask) => {

@@ -8,6 +8,8 @@
 mod connection;
 mod heartbeat;
 mod outgoing;
+mod publisher;
+mod questions;
 mod receive;
 mod shutdown;
 mod worker;
@@ -29,6 +31,7 @@ use crate::output::Interpreter;
 use crate::session::{ControlAction, KernelInfo, announcement, answer_control};
 use connection::Sockets;
 use outgoing::{Collected, Outgoing};
+use publisher::Publisher;
 use receive::{Incoming, Verifier};
 use worker::{Shared, Work};
 
@@ -142,12 +145,13 @@ async fn run(
     let (queue, queue_in) = mpsc::channel(QUEUE_LENGTH);
     let (ended_out, ended) = oneshot::channel();
     let (stop, mut stopped) = mpsc::channel::<()>(1);
-    let shared = Arc::new(Shared::new(info, answers));
+    let (questions, questions_in) = std::sync::mpsc::channel();
+    let shared = Arc::new(Shared::new(info, answers, work.clone()));
 
     let sender = tokio::spawn(outgoing::send(
         queue_in,
         outgoing::Channels {
-            iopub: sockets.iopub,
+            iopub: Publisher::new(sockets.iopub),
             shell: shell_out,
             control: control_out,
             stdin: stdin_out,
@@ -157,11 +161,13 @@ async fn run(
     let _ = queue.send(Outgoing::Broadcast(announcement(Status::starting()))).await;
     let tasks = [
         tokio::spawn(heartbeat::echo(sockets.heartbeat)),
-        tokio::spawn(shell(shell_in, work.clone(), queue.clone(), Arc::clone(&shared))),
+        tokio::spawn(shell(shell_in, work.clone(), questions, queue.clone(), Arc::clone(&shared))),
         tokio::spawn(control(control_in, queue.clone(), Arc::clone(&shared), stop.clone())),
         tokio::spawn(stdin(stdin_in, Arc::clone(&shared))),
     ];
-    worker::spawn(make, Arc::clone(&shared), work_in, queue.clone(), answers_in, stop, ended_out)?;
+    let requests = worker::Requests { work: work_in, questions: questions_in };
+    let outputs = queue.clone();
+    worker::spawn(make, Arc::clone(&shared), requests, outputs, answers_in, stop, ended_out)?;
 
     let mut ended = std::pin::pin!(ended);
     let mut outcome = None;
@@ -192,10 +198,12 @@ async fn run(
     }
 }
 
-/// Passes requests to the worker; answers `kernel_info` itself until the interpreter is there.
+/// Passes requests to the worker, and questions about code to the thread that answers them;
+/// answers `kernel_info` itself until the interpreter is there.
 async fn shell(
     mut socket: receive::Receiver,
     work: std::sync::mpsc::Sender<Work>,
+    questions: std::sync::mpsc::Sender<Box<Incoming>>,
     queue: mpsc::Sender<Outgoing>,
     shared: Arc<Shared>,
 ) {
@@ -205,6 +213,10 @@ async fn shell(
             let mut said = Collected::shell();
             crate::session::answer_kernel_info(&shared.info, &incoming.message, &mut said);
             said.send(&queue).await;
+        } else if incoming.is_question() {
+            if questions.send(Box::new(incoming)).is_err() {
+                return;
+            }
         } else if work.send(Work::Request(Box::new(incoming))).is_err() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn momentum(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn momentum(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_momentum"))
         .args(arguments)
         .current_dir(folder)
@@ -12,8 +12,16 @@ fn momentum(folder: &Path, arguments: &[&str]) -> Output {
         .expect("momentum starts")
 }
 
+/// The command succeeds; what it printed.
+pub(crate) fn printed(folder: &Path, arguments: &[&str]) -> String {
+    let output = momentum(folder, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
 /// The command fails and says all of these.
-fn check_fails(folder: &Path, arguments: &[&str], said: &[&str]) {
+pub(crate) fn check_fails(folder: &Path, arguments: &[&str], said: &[&str]) {
     let output = momentum(folder, arguments);
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{arguments:?} succeeded: {text}");
@@ -29,7 +37,7 @@ fn help_names_every_subcommand_with_an_example() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let help = momentum(here, &["--help"]);
     let text = String::from_utf8_lossy(&help.stdout);
-    for subcommand in ["build", "run", "kernel"] {
+    for subcommand in ["init", "new", "build", "serve", "check", "post", "run", "kernel"] {
         assert!(text.contains(&format!("\n  {subcommand}")), "{text}");
         let help = momentum(here, &[subcommand, "--help"]);
         assert!(

@@ -1,4 +1,10 @@
 //! What crosses packages, in Rust: the shape of the repository.
 
+mod check;
 mod cli;
+mod init;
+mod new;
+mod pdf;
+mod post;
+mod serve;
 mod tidy;

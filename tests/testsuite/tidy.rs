@@ -16,15 +16,25 @@ const ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 /// A name in code, where that is looked for, and the one file (with its children) that may use it.
-const DOORS: [(&str, &str, &str); 8] = [
+const DOORS: [(&str, &str, &str); 18] = [
     ("evcxr::", "", "kernel/src/engine/evaluator"),
     ("zeromq", "", "kernel/src/wire"),
     ("jupyter_zmq_client", "", "kernel/src/wire"),
     ("std::net", "kernel/src/", "kernel/src/wire"),
     ("tokio::net", "kernel/src/", "kernel/src/wire"),
     ("async_openai", "", "kernel/memory/src/client"),
-    ("serde_yaml", "", "journal/src/front_matter"),
-    ("plotters", "", "kernel/vision/src/figure"),
+    ("serde_yaml", "journal/", "journal/src/front_matter"),
+    ("mermaid_svg", "", "journal/src/diagram"),
+    ("resvg", "", "journal/src/raster"),
+    ("notify::", "journal/", "journal/src/serve/watch"),
+    ("hyper::", "journal/", "journal/src/serve/http"),
+    ("serde_yaml", "kernel/", "kernel/memory/src/transcript/file"),
+    ("tiktoken_rs", "", "kernel/memory/src/tokens"),
+    ("plotters", "kernel/vision/", "kernel/vision/src/figure"),
+    ("plotters", "kernel/cells/", "kernel/cells/src/plot"),
+    ("ra_ap_ide", "", "kernel/src/analyst/world"),
+    ("rusqlite", "kernel/memory/src/", "kernel/memory/src/storage/sqlite"),
+    ("rust_stemmers", "", "kernel/memory/src/retrieval/analysis"),
 ];
 
 const MAX_LINES: usize = 500;
@@ -94,7 +104,10 @@ fn packages_depend_only_along_the_arrows() {
 #[test]
 fn every_package_has_its_arrows_and_inherits_the_lints() {
     let files = files();
-    let manifests: Vec<_> = files.iter().filter(|path| path.ends_with("Cargo.toml")).collect();
+    // Fuzz targets are a workspace of their own, which stable builds never see.
+    let is_member =
+        |path: &&PathBuf| path.ends_with("Cargo.toml") && !path.ends_with("fuzz/Cargo.toml");
+    let manifests: Vec<_> = files.iter().filter(is_member).collect();
     assert!(manifests.len() >= ARROWS.len());
     let mut faults = Vec::new();
     for manifest in manifests {

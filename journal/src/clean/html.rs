@@ -101,7 +101,10 @@ pub(crate) fn scheme(url: &str) -> Option<String> {
     let end = url.find(['/', '?', '#']).unwrap_or(url.len());
     let head: String =
         url[..end].chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
-    head.find(':').map(|at| head[..at].to_owned())
+    let scheme = head.find(':').map(|at| &head[..at])?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    is_scheme.then(|| scheme.to_owned())
 }
 
 #[cfg(test)]
@@ -144,7 +147,9 @@ mod tests {
 
     #[test]
     fn links_are_judged_as_a_browser_reads_them() {
-        for good in ["https://a.b", "mailto:a@b", "x.html#y", "#y", "../a", "a?b=c:d", "MAILTO:a"] {
+        for good in
+            ["https://a.b", "mailto:a@b", "x.html#y", "#y", "../a", "a?b=c:d", "foo):", "MAILTO:a"]
+        {
             assert!(is_safe_link(good), "{good}");
         }
         for bad in

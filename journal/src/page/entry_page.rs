@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{EntryRow, Frame, NotebookLink};
+use crate::config::Comments;
 use crate::entry::FrontMatter;
 use crate::markdown::Heading;
 
@@ -17,11 +18,20 @@ pub(crate) struct EntryPage<'a> {
     pub(crate) sources: Vec<SourceRow<'a>>,
     pub(crate) body: &'a str,
     pub(crate) n_unproven: usize,
-    pub(crate) previous: Option<EntryRow>,
-    pub(crate) next: Option<EntryRow>,
+    pub(crate) previous: Option<Turn>,
+    pub(crate) next: Option<Turn>,
+    pub(crate) comments: Option<&'a Comments>,
 }
 
-/// A course or a book, for the top of the page.
+/// A link to the entry before or after.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) day: u32,
+    pub(crate) title: String,
+    pub(crate) href: String,
+}
+
+/// A course, a book or a practice, for the top of the page.
 #[derive(Debug)]
 pub(crate) struct SourceRow<'a> {
     pub(crate) kind: &'static str,
@@ -31,10 +41,11 @@ pub(crate) struct SourceRow<'a> {
 }
 
 pub(crate) fn source_rows(front: &FrontMatter) -> Vec<SourceRow<'_>> {
-    [("Course", front.course.as_ref()), ("Book", front.book.as_ref())]
+    let parts = [("Course", &front.course), ("Book", &front.book), ("Practice", &front.practice)];
+    parts
         .into_iter()
         .filter_map(|(kind, source)| {
-            let source = source?;
+            let source = source.as_ref()?;
             Some(SourceRow {
                 kind,
                 name: &source.name,

@@ -56,6 +56,7 @@ struct FigurePage<'a> {
     place: String,
     parts: Vec<String>,
     code: String,
+    shows_code: bool,
 }
 
 /// The figure of an embedded output.
@@ -65,6 +66,7 @@ pub(crate) fn figure(
     caption: &str,
     body: &str,
     link: &str,
+    shows_code: bool,
 ) -> String {
     let count = cell.execution_count.map(|count| format!(" [{count}]")).unwrap_or_default();
     let place = format!("{} › {}{count}", crate::root::stem_of(&notebook.file), cell.anchor());
@@ -76,6 +78,7 @@ pub(crate) fn figure(
         place,
         parts: provenance(notebook, cell),
         code: highlight::block(cell.code(), &notebook.language),
+        shows_code,
     };
     // The template has no filter that can fail, and writing to a string does not fail.
     page.render().unwrap_or_default()

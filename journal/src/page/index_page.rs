@@ -1,20 +1,52 @@
-//! The index of the series, and the page of each tag.
+//! The pages that list entries: index, archive, calendar, tags, search.
 
 use askama::Template;
 use sha2::{Digest, Sha256};
 
-use super::{EntryRow, Frame, NotebookLink, TagLink};
+use super::{EntryRow, Frame, NotebookLink, PageLink, TagLink};
+use crate::calendar::{Month, Streaks};
 use crate::notebook::chain::hex;
 
 #[derive(Template)]
 #[template(path = "index.html")]
 pub(crate) struct IndexPage<'a> {
     pub(crate) site: Frame<'a>,
+    pub(crate) n_days: usize,
     pub(crate) rows: Vec<EntryRow>,
+    /// Empty where the index lists all entries itself.
+    pub(crate) archives: Vec<PageLink>,
     pub(crate) notebooks: Vec<NotebookLink>,
     pub(crate) tags: Vec<TagLink>,
+    pub(crate) streaks: Streaks,
     pub(crate) n_outputs: usize,
     pub(crate) n_unproven: usize,
+}
+
+#[derive(Template)]
+#[template(path = "archive.html")]
+pub(crate) struct ArchivePage<'a> {
+    pub(crate) site: Frame<'a>,
+    pub(crate) archives: Vec<PageLink>,
+    pub(crate) rows: Vec<EntryRow>,
+}
+
+#[derive(Template)]
+#[template(path = "calendar.html")]
+pub(crate) struct CalendarPage<'a> {
+    pub(crate) site: Frame<'a>,
+    pub(crate) year: i32,
+    pub(crate) n_days: usize,
+    pub(crate) years: Vec<PageLink>,
+    pub(crate) streaks: Streaks,
+    pub(crate) months: Vec<Month>,
+}
+
+#[derive(Template)]
+#[template(path = "search.html")]
+pub(crate) struct SearchPage<'a> {
+    pub(crate) site: Frame<'a>,
+    /// The scripts of the index.
+    pub(crate) blocks: Vec<String>,
 }
 
 #[derive(Template)]

@@ -9,13 +9,13 @@ use super::figure::{StateWords, duration, provenance, words};
 use super::{EntryRow, Frame};
 use crate::asset::Assets;
 use crate::clean::html::{is_picture_data, scheme};
-use crate::embed::{MAX_PICTURE, SiteMap};
+use crate::embed::SiteMap;
 use crate::highlight;
 use crate::link::{Target, href};
 use crate::markdown::{Embedding, Image, MarkdownConfig, free_id, render};
 use crate::notebook::{Cell, CellKind, CellState, Notebook};
 use crate::output::{OutputContext, escaped, picture_html, richest, to_html};
-use crate::root::{Root, folder_of};
+use crate::root::folder_of;
 
 #[derive(Template)]
 #[template(path = "notebook.html")]
@@ -44,10 +44,11 @@ struct CodeCell<'a> {
 
 /// What a notebook's page is made with.
 pub(crate) struct NotebookContext<'a> {
-    pub(crate) root: &'a Root,
     pub(crate) map: &'a SiteMap,
-    pub(crate) assets: &'a mut Assets,
+    pub(crate) assets: Assets<'a>,
     pub(crate) up: &'a str,
+    /// The configuration trusts the notebook: its HTML is shown as it is.
+    pub(crate) is_trusted: bool,
 }
 
 /// Renders the cells.
@@ -83,7 +84,8 @@ fn text_cell(
     context: &mut NotebookContext<'_>,
 ) -> String {
     let prefix = format!("c{}-", cell.number);
-    let config = MarkdownConfig { footnote_prefix: &prefix, skip_title: is_first };
+    let config =
+        MarkdownConfig { footnote_prefix: &prefix, skip_title: is_first, trusts_html: false };
     let mut embedding = CellEmbedding { notebook, cell, context };
     let rendered = render(&cell.source, &config, ids, &mut embedding);
     format!("<div class=\"cell text\"><div class=\"content\">{}</div></div>\n", rendered.html)
@@ -111,8 +113,12 @@ fn code_cell(
     let alt = format!("Output of cell {anchor}");
     let mut outputs = String::new();
     for output in &cell.outputs {
-        let mut output_context =
-            OutputContext { assets: &mut *context.assets, up: context.up, alt: &alt };
+        let mut output_context = OutputContext {
+            assets: &mut context.assets,
+            up: context.up,
+            alt: &alt,
+            is_trusted: context.is_trusted,
+        };
         match to_html(output, &mut output_context) {
             Ok(html) => outputs.push_str(&html),
             Err(message) => {
@@ -206,8 +212,7 @@ impl CellEmbedding<'_, '_> {
         } else {
             let folder = folder_of(&self.notebook.file);
             let Target::File { file, .. } = Target::parse(folder, target) else { return None };
-            let bytes = self.context.root.read(&file, MAX_PICTURE).ok()?;
-            self.context.assets.add_file(bytes).ok()?
+            self.context.assets.add_file(&file).ok()?
         };
         Some((href(self.context.up, &picture.path, None), picture.size))
     }
@@ -236,7 +241,7 @@ impl Embedding for CellEmbedding<'_, '_> {
 
     fn link(&mut self, target: &str, _: Range<usize>) -> Option<String> {
         match Target::parse(folder_of(&self.notebook.file), target) {
-            Target::Notebook { file, label } => {
+            Target::Notebook { file, label, .. } => {
                 let page = self.context.map.notebooks.get(&file)?;
                 Some(href(self.context.up, page, label.as_deref()))
             }
@@ -245,8 +250,18 @@ impl Embedding for CellEmbedding<'_, '_> {
                 Some(href(self.context.up, page, fragment.as_deref()))
             }
             Target::Here | Target::Elsewhere => Some(target.to_owned()),
-            Target::Outside | Target::Options { .. } => None,
+            Target::Outside => None,
         }
+    }
+
+    fn diagram(&mut self, source: &str, _: Range<usize>) -> Option<String> {
+        let svg = crate::diagram::draw(source).ok()?;
+        let picture = self.context.assets.add_output("image/svg+xml", &svg).ok()?;
+        let src = href(self.context.up, &picture.path, None);
+        Some(format!(
+            "<p>{}</p>\n",
+            picture_html(&src, picture.size, &crate::diagram::said(source))
+        ))
     }
 
     fn wrong(&mut self, _: Range<usize>, _: String) {}

@@ -40,6 +40,11 @@ impl Bundle {
         self.with("image/png", Value::String(STANDARD.encode(png)))
     }
 
+    /// Adds binary content of another MIME type, such as `image/jpeg`.
+    pub fn binary(self, mime: &str, bytes: &[u8]) -> Bundle {
+        self.with(mime, Value::String(STANDARD.encode(bytes)))
+    }
+
     /// Adds a JSON value.
     pub fn json(self, value: Value) -> Bundle {
         self.with("application/json", value)
@@ -53,10 +58,8 @@ impl Bundle {
     /// Says in words what the picture shows, for those who do not see it.
     pub fn alt(mut self, text: impl Into<String>) -> Bundle {
         let alt = json!({ "alt": text.into() });
-        for mime in ["image/svg+xml", "image/png"] {
-            if self.data.contains_key(mime) {
-                self.metadata.insert(mime.into(), alt.clone());
-            }
+        for mime in self.data.keys().filter(|mime| mime.starts_with("image/")) {
+            self.metadata.insert(mime.clone(), alt.clone());
         }
         self
     }
@@ -122,6 +125,31 @@ impl Show for String {
 impl Show for Value {
     fn bundle(&self) -> Bundle {
         Bundle::text(format!("{self:#}")).json(self.clone())
+    }
+}
+
+/// Values that are their own text.
+macro_rules! show_as_text {
+    ($($name:ty)*) => {
+        $(impl Show for $name {
+            fn bundle(&self) -> Bundle {
+                Bundle::text(self.to_string())
+            }
+        })*
+    };
+}
+
+show_as_text!(bool char i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64);
+
+impl Show for [String] {
+    fn bundle(&self) -> Bundle {
+        crate::display::list(self)
+    }
+}
+
+impl Show for Vec<String> {
+    fn bundle(&self) -> Bundle {
+        crate::display::list(self)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::bundle::{Bundle, Show};
 const RECORD_SEPARATOR: char = '\u{1e}';
 
 /// Whether our own kernel listens; otherwise stock `evcxr_jupyter` is assumed.
-fn momentum_listens() -> bool {
+pub(crate) fn listens() -> bool {
     static LISTENS: OnceLock<bool> = OnceLock::new();
     *LISTENS.get_or_init(|| std::env::var_os("MOMENTUM_KERNEL").is_some())
 }
@@ -33,7 +33,7 @@ fn send_evcxr(bundle: &Bundle) {
 }
 
 fn send_display(bundle: &Bundle, id: Option<&str>, update: bool) {
-    if !momentum_listens() {
+    if !listens() {
         return send_evcxr(bundle);
     }
     let mut display = json!({"data": bundle.data, "metadata": bundle.metadata});
@@ -46,7 +46,7 @@ fn send_display(bundle: &Bundle, id: Option<&str>, update: bool) {
 
 /// Sends the value of the last expression.
 pub(crate) fn send_result(bundle: &Bundle) {
-    if momentum_listens() {
+    if listens() {
         send(&json!({"result": {"data": bundle.data, "metadata": bundle.metadata}}));
     } else {
         send_evcxr(bundle);
@@ -66,14 +66,15 @@ pub fn show_as(id: &str, value: impl Show) {
     send_display(&value.bundle(), Some(id), false);
 }
 
-/// Replaces, in place, what was shown under this name.
+/// Replaces, in place, what was shown under this name. Stock `evcxr_jupyter` cannot: there it is
+/// shown once more.
 pub fn update(id: &str, value: impl Show) {
     send_display(&value.bundle(), Some(id), true);
 }
 
 /// Removes what the cell has shown so far; with `wait`, only once something new comes.
 pub fn clear_output(wait: bool) {
-    if momentum_listens() {
+    if listens() {
         send(&json!({"clear": {"wait": wait}}));
     }
 }

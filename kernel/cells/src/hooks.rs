@@ -23,6 +23,13 @@ pub extern "C" fn momentum_finish() {
     let _ = std::io::stderr().flush();
 }
 
+/// Called between two cells when the kernel has passed on a comm's message.
+#[unsafe(no_mangle)]
+#[allow(unsafe_code, reason = "the kernel finds this function by its name")]
+pub extern "C" fn momentum_comm() {
+    crate::comm::take();
+}
+
 fn report(panic: &PanicHookInfo<'_>) {
     let message = panic.payload_as_str().unwrap_or("a value that is not text").to_owned();
     let location = panic.location();

@@ -10,25 +10,38 @@
 
 mod bundle;
 mod channel;
+pub mod comm;
+mod display;
 mod hooks;
 mod last;
+mod pipe;
+mod plot;
+mod progress;
 mod rich;
+#[doc(hidden)]
+pub mod variables;
 
 pub use momentum_memory as memory;
 pub use momentum_vision as vision;
 
 pub use bundle::{Bundle, Show, escape};
 pub use channel::{clear_output, input, password, show, show_as, update};
-pub use hooks::{momentum_finish, momentum_start};
+pub use display::{html, image, latex, markdown, png, svg, table, vega_lite};
+pub use hooks::{momentum_comm, momentum_finish, momentum_start};
 pub use last::LastExpression;
+pub use plot::*;
+pub use progress::{ProgressBar, ProgressIter, progress};
+pub use serde_json;
 
 /// The names that every cell has.
 pub mod prelude {
     pub use momentum_memory::prelude::*;
     pub use momentum_vision::prelude::*;
 
+    pub use crate::plot::*;
     pub use crate::{
-        Bundle, LastExpression, Show, clear_output, escape, input, memory, password, show, show_as,
-        update, vision,
+        Bundle, LastExpression, ProgressBar, Show, clear_output, comm, escape, html, image, input,
+        latex, markdown, memory, password, png, progress, serde_json, show, show_as, svg, table,
+        update, vega_lite, vision,
     };
 }

@@ -1,8 +1,11 @@
 //! The representations of what memory and vision give.
 
 use std::any::Any;
+use std::fmt::Display;
 
-use momentum_memory::prelude::{Context, MemoryDiff, Trace};
+use momentum_memory::prelude::{
+    Agent, AgentError, BlockHistory, ClientError, Context, CoreMemory, MemoryDiff, Trace,
+};
 use momentum_vision::prelude::{ConfusionMatrix, History, Picture, Summary, Table};
 
 use crate::bundle::{Bundle, Show, escape};
@@ -22,6 +25,41 @@ impl Show for MemoryDiff {
 impl Show for Context {
     fn bundle(&self) -> Bundle {
         Bundle::text(self.to_string()).html(self.to_html())
+    }
+}
+
+impl Show for BlockHistory {
+    fn bundle(&self) -> Bundle {
+        Bundle::text(self.to_string()).html(self.to_html())
+    }
+}
+
+impl Show for CoreMemory {
+    fn bundle(&self) -> Bundle {
+        Bundle::text(self.to_string())
+    }
+}
+
+impl Show for Agent {
+    fn bundle(&self) -> Bundle {
+        Bundle::text(self.to_string())
+    }
+}
+
+/// What a call gave, or why it gave nothing: `agent.say("...")` shows the trace without a `?`.
+impl<T: Show, E: Display> Show for Result<T, E> {
+    fn bundle(&self) -> Bundle {
+        match self {
+            Ok(value) => value.bundle(),
+            Err(error) => {
+                let text = format!("Error: {error}");
+                let html = format!(
+                    "<p role=\"alert\"><strong>Error:</strong> {}</p>",
+                    escape(&error.to_string())
+                );
+                Bundle::text(text).html(html)
+            }
+        }
     }
 }
 
@@ -81,12 +119,18 @@ pub(crate) fn rich(value: &dyn Any) -> Option<Bundle> {
     fn of<T: Show + 'static>(value: &dyn Any) -> Option<Bundle> {
         value.downcast_ref::<T>().map(Show::bundle)
     }
-    const TYPES: [Attempt; 10] = [
+    const TYPES: [Attempt; 16] = [
         of::<Bundle>,
         of::<serde_json::Value>,
         of::<Trace>,
         of::<MemoryDiff>,
+        of::<Result<Trace, AgentError>>,
+        of::<Result<Trace, ClientError>>,
         of::<Context>,
+        of::<Result<Context, AgentError>>,
+        of::<BlockHistory>,
+        of::<Result<BlockHistory, AgentError>>,
+        of::<CoreMemory>,
         of::<Picture>,
         of::<Table>,
         of::<Summary>,
@@ -105,6 +149,22 @@ mod tests {
         let bundle = Bundle::text("t").html("<b>t</b>");
         assert_eq!(rich(&bundle), Some(bundle.clone()));
         assert_eq!(rich(&7_i32), None);
+    }
+
+    #[test]
+    fn what_an_agent_did_is_shown_with_and_without_a_question_mark() {
+        let agent = || Agent::new(momentum_memory::tutor::RuleBasedTutor);
+        let (said, trace) = (agent().say("I live in <b>."), agent().say("I live in <b>.").unwrap());
+        let bundle = rich(&trace).unwrap();
+        assert_eq!(rich(&said), Some(bundle.clone()));
+        let html = bundle.data["text/html"].as_str().unwrap();
+        assert!(html.contains("core_memory_append") && html.contains("<ins"), "{html}");
+        assert!(!html.contains("<b>"), "{html}");
+        let failed: Result<Trace, AgentError> = agent().with_window(9).say("Hello.");
+        let text = rich(&failed).unwrap().data["text/plain"].as_str().unwrap().to_owned();
+        assert!(text.starts_with("Error: the prompt would hold"), "{text}");
+        assert!(rich(&agent().context()).unwrap().mime_types().contains(&"text/html"));
+        assert!(rich(&agent().block_history("human")).unwrap().mime_types().contains(&"text/html"));
     }
 
     #[test]

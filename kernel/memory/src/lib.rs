@@ -26,21 +26,34 @@
 //! |---|---|
 //! | [`dictionary`] | the smallest agent: a map, a tool, instructions, a loop |
 //! | [`agent`] | the same, grown: core memory blocks, queue, context compiler, function executor |
-//! | [`client`] | the way to a model, over HTTP |
+//! | [`client`] | the way to a model, over HTTP, whole or streamed |
+//! | [`transcript`] | record and replay: what went to a model and came back, as a file |
 //! | [`tutor`] | the rule-based tutor model, for when there is no language model |
 //! | [`message`], [`wire`] | what goes to a model and comes back, as types and as JSON |
+//! | [`tokens`] | what a text costs in a model's window |
 //! | [`tool`] | a user's own tools from plain Rust functions |
+//! | [`storage`] | recall storage, archival storage, blocks with history, facts with their time |
+//! | [`agent_file`] | an agent as one file, ours or Letta's |
+//! | [`memory_folder`] | memory as files: a folder with its whole history |
 //! | [`trace`], [`diff`] | what an agent did, for people to read |
 
 pub mod agent;
+pub mod agent_file;
 pub mod client;
 pub mod dictionary;
 pub mod diff;
 mod html;
+pub mod memory_folder;
 pub mod message;
 pub mod prelude;
+mod replacement;
+mod retrieval;
 pub mod runtime;
+pub mod storage;
+pub mod tokens;
 pub mod tool;
 pub mod trace;
+pub mod transcript;
 pub mod tutor;
+mod untrusted;
 pub mod wire;

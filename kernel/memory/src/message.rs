@@ -303,6 +303,8 @@ pub struct Usage {
 pub struct Reply {
     /// Its text, if any.
     pub text: Option<String>,
+    /// What it thought before it answered, where the endpoint tells. It is never sent back.
+    pub reasoning: Option<String>,
     /// The tool calls it asks for, in order.
     pub tool_calls: Vec<ToolCall>,
     /// Why it stopped.
@@ -321,6 +323,30 @@ impl Reply {
             ..Message::assistant(self.text.as_deref().unwrap_or_default())
         }
     }
+}
+
+/// What is new in a reply while it is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Piece {
+    /// More of its text.
+    Text(String),
+    /// More of what it thinks.
+    Reasoning(String),
+    /// A tool call begins.
+    ToolCall {
+        /// Which call of the reply, from 0.
+        index: usize,
+        /// The name of the tool.
+        name: String,
+    },
+    /// More of a tool call's arguments, which are whole only when the reply is.
+    Arguments {
+        /// Which call of the reply, from 0.
+        index: usize,
+        /// The next piece of JSON text.
+        text: String,
+    },
 }
 
 /// The reply's text, then its tool calls, a line each.

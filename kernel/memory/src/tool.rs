@@ -1,74 +1,43 @@
 //! A user's own tool: a plain Rust function, its JSON schema derived from its argument type.
 
+mod error;
+mod permission;
+
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use self::error::ToolError;
+pub use self::permission::{Permission, Permissions};
+use crate::agent::{Cancellation, MemoryHandle};
 use crate::message::{ToolCall, ToolDefinition};
+use crate::runtime;
 
-/// Why a tool call did not work. Its text goes back to the model, so it says what to do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ToolError {
-    /// No tool has this name.
-    #[error("there is no tool `{name}`; the tools are: {known}. Call one of these instead.")]
-    Unknown {
-        /// The name in the call.
-        name: String,
-        /// The names that exist, sorted.
-        known: String,
-    },
-    /// The arguments are not JSON.
-    #[error("the arguments of `{tool}` are not a JSON object: {source}. Send valid JSON.")]
-    MalformedArguments {
-        /// The tool.
-        tool: String,
-        /// Where the JSON breaks.
-        source: serde_json::Error,
-    },
-    /// One argument has the wrong type, or is missing.
-    #[error("argument `{path}` of `{tool}`: {problem}. Send it as the schema says.")]
-    WrongArgument {
-        /// The tool.
-        tool: String,
-        /// The argument, as a path.
-        path: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The arguments as a whole have the wrong shape.
-    #[error("the arguments of `{tool}`: {problem}. Send them as the schema says.")]
-    WrongArguments {
-        /// The tool.
-        tool: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The tool ran and refused.
-    #[error("{0}")]
-    Refused(String),
-    /// The tool's own code panicked.
-    #[error("`{tool}` failed inside (it panicked): {message}. Do not call it like this again.")]
-    Panicked {
-        /// The tool.
-        tool: String,
-        /// The panic's message.
-        message: String,
-    },
+/// How long a tool may take unless it says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest arguments that are read, in bytes.
+const LONGEST_ARGUMENTS: usize = 1 << 20;
+
+type Outcome = Result<String, ToolError>;
+type Task = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+type Plain = dyn Fn(&ToolCall) -> Outcome + Send + Sync;
+type Async = dyn Fn(&ToolCall) -> Result<Task, ToolError> + Send + Sync;
+type OnMemory = dyn Fn(&ToolCall, &MemoryHandle) -> Outcome + Send + Sync;
+
+#[derive(Clone)]
+enum Body {
+    Plain(Arc<Plain>),
+    Async(Arc<Async>),
+    Memory(Arc<OnMemory>),
 }
-
-impl ToolError {
-    /// What the model reads as the call's result.
-    pub fn to_result(&self) -> String {
-        format!("Error: {self}")
-    }
-}
-
-type Run = dyn Fn(&ToolCall) -> Result<String, ToolError> + Send + Sync;
 
 /// A tool that a model may call: a definition for the model and a function for us.
 ///
@@ -96,13 +65,24 @@ type Run = dyn Fn(&ToolCall) -> Result<String, ToolError> + Send + Sync;
 #[derive(Clone)]
 pub struct Tool {
     definition: ToolDefinition,
-    run: Arc<Run>,
+    body: Body,
+    timeout: Option<Duration>,
+    permissions: Permissions,
 }
 
 impl Tool {
+    fn build<Args: JsonSchema>(name: &str, description: &str, body: Body) -> Self {
+        Tool {
+            definition: ToolDefinition::new(name, description, schema_of::<Args>()),
+            body,
+            timeout: Some(TIMEOUT),
+            permissions: Permissions::none(),
+        }
+    }
+
     /// A tool that runs `function` on arguments of the type `Args`, whose JSON schema is derived.
     /// What the function returns as an error goes back to the model as a tool error, and so does
-    /// a panic in it.
+    /// a panic in it. It runs on a thread of its own.
     pub fn new<Args, Failure>(
         name: &str,
         description: &str,
@@ -112,13 +92,66 @@ impl Tool {
         Args: DeserializeOwned + JsonSchema,
         Failure: fmt::Display,
     {
-        Tool {
-            definition: ToolDefinition::new(name, description, schema_of::<Args>()),
-            run: Arc::new(move |call| {
-                let args = call.arguments()?;
-                function(args).map_err(|failure| ToolError::Refused(failure.to_string()))
-            }),
-        }
+        let body = Body::Plain(Arc::new(move |call| refused(function(call.arguments()?))));
+        Self::build::<Args>(name, description, body)
+    }
+
+    /// A tool from an async function, as [`new`](Self::new). It runs on the shared runtime.
+    ///
+    /// ```
+    /// use momentum_memory::prelude::*;
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Greet { name: String }
+    ///
+    /// let greet = Tool::new_async("greet", "Greets.", |args: Greet| async move {
+    ///     Ok::<_, String>(format!("Hello, {}.", args.name))
+    /// });
+    /// let call = ToolCall { id: "call_1".into(), name: "greet".into(),
+    ///                       arguments: r#"{"name": "Sara"}"#.into() };
+    /// assert_eq!(greet.call(&call).unwrap(), "Hello, Sara.");
+    /// ```
+    pub fn new_async<Args, Failure, Running>(
+        name: &str,
+        description: &str,
+        function: impl Fn(Args) -> Running + Send + Sync + 'static,
+    ) -> Self
+    where
+        Args: DeserializeOwned + JsonSchema,
+        Failure: fmt::Display,
+        Running: Future<Output = Result<String, Failure>> + Send + 'static,
+    {
+        let body = Body::Async(Arc::new(move |call| {
+            let running = function(call.arguments()?);
+            Ok(Box::pin(async move { refused(running.await) }) as Task)
+        }));
+        Self::build::<Args>(name, description, body)
+    }
+
+    /// A tool that may touch the agent's memory, as far as `permissions` go.
+    pub fn with_memory<Args, Failure>(
+        name: &str,
+        description: &str,
+        permissions: impl Into<Permissions>,
+        function: impl Fn(Args, &MemoryHandle) -> Result<String, Failure> + Send + Sync + 'static,
+    ) -> Self
+    where
+        Args: DeserializeOwned + JsonSchema,
+        Failure: fmt::Display,
+    {
+        let body = Body::Memory(Arc::new(move |call, memory| {
+            refused(function(call.arguments()?, memory))
+        }));
+        let tool = Self::build::<Args>(name, description, body);
+        Tool { permissions: permissions.into(), ..tool }
+    }
+
+    /// Sets how long the tool may take (60 seconds unless set); [`None`] for as long as it likes.
+    /// After that the model is told that it timed out. A thread cannot be stopped from outside: a
+    /// function that is not async is left running, and what it returns is dropped.
+    pub fn with_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
+        self
     }
 
     /// What the model is told.
@@ -126,20 +159,96 @@ impl Tool {
         &self.definition
     }
 
+    /// What it may touch of the agent's.
+    pub fn permissions(&self) -> &Permissions {
+        &self.permissions
+    }
+
     /// Runs the tool.
     ///
     /// # Errors
-    /// A [`ToolError`] for arguments that do not fit, a refusal, or a panic inside.
+    /// A [`ToolError`] for arguments that do not fit, a refusal, a panic inside, or the time
+    /// running out; and for a tool that works on an agent's memory, since here is none.
     pub fn call(&self, call: &ToolCall) -> Result<String, ToolError> {
-        catch_unwind(AssertUnwindSafe(|| (self.run)(call))).unwrap_or_else(|payload| {
-            let message = payload
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| payload.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "no message".to_owned());
-            Err(ToolError::Panicked { tool: self.definition.name.clone(), message })
-        })
+        self.run(call, None, &Cancellation::default())
     }
+
+    pub(crate) fn run(
+        &self,
+        call: &ToolCall,
+        memory: Option<&MemoryHandle>,
+        cancellation: &Cancellation,
+    ) -> Result<String, ToolError> {
+        let tool = self.definition.name.clone();
+        if call.arguments.len() > LONGEST_ARGUMENTS {
+            let (n_bytes, limit) = (call.arguments.len(), LONGEST_ARGUMENTS);
+            return Err(ToolError::TooLong { tool, n_bytes, limit });
+        }
+        let panicked = |payload: Box<dyn Any + Send>| ToolError::Panicked {
+            tool: tool.clone(),
+            message: panic_message(&*payload),
+        };
+        let call = call.clone();
+        let not_run = |source| ToolError::NotRun { tool: tool.clone(), source };
+        let handle = runtime::handle().map_err(not_run)?;
+        let mut task = match &self.body {
+            Body::Plain(function) => {
+                let function = Arc::clone(function);
+                handle.spawn_blocking(move || function(&call))
+            }
+            Body::Memory(function) => {
+                let Some(memory) = memory else {
+                    let text = format!("`{tool}` works on an agent's memory, and here is none");
+                    return Err(ToolError::Refused(text));
+                };
+                let (function, memory) = (Arc::clone(function), memory.clone());
+                handle.spawn_blocking(move || function(&call, &memory))
+            }
+            Body::Async(function) => {
+                let started = catch_unwind(AssertUnwindSafe(|| function(&call)));
+                handle.spawn(started.map_err(panicked)??)
+            }
+        };
+        let (limit, cancellation) = (self.timeout, cancellation.clone());
+        let ended = runtime::wait(async move {
+            let pause = async {
+                match limit {
+                    Some(limit) => tokio::time::sleep(limit).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ended = &mut task => Ended::Itself(ended),
+                () = pause => { task.abort(); Ended::Late }
+                () = cancellation.cancelled() => { task.abort(); Ended::Cancelled }
+            }
+        });
+        match ended.map_err(not_run)? {
+            Ended::Itself(Ok(outcome)) => outcome,
+            Ended::Itself(Err(error)) => Err(match error.try_into_panic() {
+                Ok(payload) => panicked(payload),
+                Err(_) => ToolError::Cancelled { tool },
+            }),
+            Ended::Late => Err(ToolError::TimedOut { tool, limit: limit.unwrap_or_default() }),
+            Ended::Cancelled => Err(ToolError::Cancelled { tool }),
+        }
+    }
+}
+
+enum Ended {
+    Itself(Result<Outcome, tokio::task::JoinError>),
+    Late,
+    Cancelled,
+}
+
+fn refused<Failure: fmt::Display>(outcome: Result<String, Failure>) -> Outcome {
+    outcome.map_err(|failure| ToolError::Refused(failure.to_string()))
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no message".to_owned())
 }
 
 impl fmt::Debug for Tool {
@@ -173,4 +282,54 @@ pub fn schema_of<Args: JsonSchema>() -> Value {
         object.entry("properties").or_insert_with(|| Value::Object(Default::default()));
     }
     schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(tool: &Tool, arguments: &str, expected: &str) {
+        let name = tool.definition().name.clone();
+        let call = ToolCall { id: "call_1".into(), name, arguments: arguments.to_owned() };
+        let got = tool.call(&call).unwrap_or_else(|error| error.to_result());
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn every_way_to_fail_is_told() {
+        let panics = |(): ()| -> Result<String, String> { panic!("on purpose") };
+        check(&Tool::new("panics", "", panics), "null", {
+            "Error: `panics` failed inside (it panicked): on purpose. Do not call it like this \
+             again."
+        });
+        let panics = |(): ()| async move {
+            let text: Result<String, String> = Err("never".into());
+            assert!(text.is_ok(), "in the future");
+            text
+        };
+        check(&Tool::new_async("panics", "", panics), "null", {
+            "Error: `panics` failed inside (it panicked): in the future. Do not call it like this \
+             again."
+        });
+        let refuses = Tool::new("refuses", "", |(): ()| Err::<String, _>("not today"));
+        check(&refuses, "null", "Error: not today");
+        check(&refuses, &format!("\"{}\"", "x".repeat(LONGEST_ARGUMENTS)), {
+            "Error: the arguments of `refuses` hold 1048578 bytes, and the limit is 1048576. Send \
+             less."
+        });
+    }
+
+    #[test]
+    fn a_tool_that_takes_too_long_is_given_up() {
+        let limit = Duration::from_millis(20);
+        let late = "Error: `waits` did not end within 20ms and was given up. Ask it for less, or \
+                    go on.";
+        let waits = Tool::new_async("waits", "", |(): ()| std::future::pending::<Outcome>());
+        check(&waits.with_timeout(limit), "null", late);
+        // The thread ends with the sender, after the assertion.
+        let (_sender, receiver) = std::sync::mpsc::channel::<String>();
+        let receiver = std::sync::Mutex::new(receiver);
+        let waits = Tool::new("waits", "", move |(): ()| receiver.lock().unwrap().recv());
+        check(&waits.with_timeout(limit), "null", late);
+    }
 }

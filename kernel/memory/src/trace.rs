@@ -30,6 +30,18 @@ pub enum Outcome {
     StepLimit(usize),
     /// Because the model made the same call again and again; the call is the text.
     RepeatedCall(String),
+    /// After so many steps in a row that brought nothing new.
+    NoProgress(usize),
+    /// Because the turn's budget of tokens was used up; the number is the budget.
+    TokenBudget(u64),
+    /// Because somebody cancelled it.
+    Cancelled,
+    /// Because a call needs a person's approval; the call is the text.
+    AwaitingApproval(String),
+    /// After calls that asked for no further step.
+    Yielded,
+    /// With a call of a tool that ends turns; the name is the text.
+    LastTool(String),
 }
 
 impl fmt::Display for Outcome {
@@ -39,6 +51,12 @@ impl fmt::Display for Outcome {
             Outcome::Answered => f.write_str("answered"),
             Outcome::StepLimit(n) => write!(f, "stopped at the limit of {n} steps, no answer"),
             Outcome::RepeatedCall(call) => write!(f, "stopped: the same call repeated: {call}"),
+            Outcome::NoProgress(n) => write!(f, "stopped: nothing new in {n} steps"),
+            Outcome::TokenBudget(n) => write!(f, "stopped: the budget of {n} tokens is used up"),
+            Outcome::Cancelled => f.write_str("stopped: cancelled"),
+            Outcome::AwaitingApproval(call) => write!(f, "waits for approval of {call}"),
+            Outcome::Yielded => f.write_str("ended: no heartbeat was asked for"),
+            Outcome::LastTool(tool) => write!(f, "ended with a call of {tool}"),
         }
     }
 }
@@ -167,6 +185,9 @@ impl Trace {
         if self.outcome != Outcome::Answered {
             out += &format!("<p><strong>{}</strong></p>", html::escape(&self.outcome.to_string()));
         }
+        if let Some(diff) = self.memory.as_ref().filter(|diff| !diff.is_unchanged()) {
+            out += &format!("<details open><summary>memory</summary>{}</details>", diff.to_html());
+        }
         out + "</section>"
     }
 }
@@ -218,6 +239,7 @@ mod tests {
         });
         Reply {
             text: Some(text.to_owned()),
+            reasoning: None,
             tool_calls: tool_calls.collect(),
             finish: FinishReason::Stop,
             model: String::new(),

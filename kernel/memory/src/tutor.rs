@@ -17,6 +17,8 @@
 //! | questions | "Where do I live?", "What is my dog called?", "What do you know about me?" |
 //! | deletion | "Forget my favourite colour", "Forget everything" |
 //! | look-ups | "Look up 'a7f3' and follow the chain" |
+//! | letters | "Tell the agent librarian: my name is Sara" |
+//! | a request for a summary | it lists the facts that the user told |
 //! | a tool by its name | "Roll the dice" with a tool `roll_dice` |
 //!
 //! The whole grammar stands in one file, `tutor/grammar.rs`.
@@ -77,7 +79,7 @@ impl RuleBasedTutor {
         };
         let finish =
             if tool_calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
-        Reply { text, tool_calls, finish, model: MODEL.to_owned(), usage }
+        Reply { text, reasoning: None, tool_calls, finish, model: MODEL.to_owned(), usage }
     }
 }
 

@@ -1,17 +1,16 @@
-//! The compiler started without cargo.
+//! The compiler and the linker, started without cargo.
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
-use super::{CompilerConfig, replace};
+use super::CompilerConfig;
+use super::waiting::{Running, set};
 
-/// The file with the number of the process that compiles now.
-pub(super) const PROCESS: &str = "compiler.pid";
-
-/// Where evcxr wants to be told the path of the library that was built.
-const LIBRARY_PATH: &str = "EVCXR_EXECUTION_SO_PATH";
+/// Makes the compiler print types with their paths and without abbreviation.
+const FULL_PATHS: [&str; 2] = ["-Ztrim-diagnostic-paths=no", "--verbose"];
 
 /// Whether the manifest that evcxr wrote asks for no crate.
 pub(super) fn has_no_dependencies(manifest: &str) -> bool {
@@ -21,7 +20,7 @@ pub(super) fn has_no_dependencies(manifest: &str) -> bool {
 }
 
 /// The optimisation level that the manifest asks for.
-fn optimisation(manifest: &str) -> &str {
+pub(super) fn optimisation(manifest: &str) -> &str {
     manifest
         .lines()
         .find_map(|line| line.strip_prefix("opt-level ="))
@@ -29,7 +28,7 @@ fn optimisation(manifest: &str) -> &str {
 }
 
 /// The compiler with what all its uses share.
-pub(super) fn rustc(config: &CompilerConfig) -> Command {
+fn rustc(config: &CompilerConfig) -> Command {
     let mut rustc = Command::new(&config.rustc);
     rustc
         .args(["--crate-name", "ctx", "--edition", "2024"])
@@ -37,6 +36,59 @@ pub(super) fn rustc(config: &CompilerConfig) -> Command {
         .args(helper_flags(config))
         .env("PATH", &config.path)
         .env_remove("RUSTC_WRAPPER");
+    rustc
+}
+
+/// The compiler that makes an object file of a cell.
+pub(super) fn object(
+    config: &CompilerConfig,
+    source: &Path,
+    object: &Path,
+    level: &str,
+) -> Command {
+    let mut rustc = rustc(config);
+    rustc
+        .args(["--crate-type", "cdylib", "--emit=obj", "-Cpanic=unwind", "-Cembed-bitcode=no"])
+        .args(["-Cdebug-assertions=on", "-Coverflow-checks=on", "-Ccodegen-units=1"])
+        .arg(format!("-Copt-level={level}"))
+        .arg(source)
+        .arg("-o")
+        .arg(object);
+    rustc
+}
+
+/// The compiler that tells the types of a cell's variables.
+pub(super) fn probe(config: &CompilerConfig, source: &Path, metadata: &Path) -> Command {
+    let mut rustc = rustc(config);
+    rustc.args(["--crate-type", "lib", "--emit=metadata"]).args(FULL_PATHS);
+    // Full paths in messages are an unstable option of the stable compiler. Nothing of a probe is
+    // ever run.
+    rustc.env("RUSTC_BOOTSTRAP", "1").arg(source).arg("-o").arg(metadata);
+    rustc
+}
+
+/// The same through cargo, for a cell with crates of its own.
+pub(super) fn probe_by_cargo(config: &CompilerConfig, arguments: &[OsString]) -> Command {
+    let mut cargo = real_cargo(config, arguments, &FULL_PATHS);
+    cargo.env("RUSTC_BOOTSTRAP", "1").stdin(Stdio::null());
+    cargo
+}
+
+/// The compiler that also links: for a cell that names libraries to link to.
+pub(super) fn library(
+    config: &CompilerConfig,
+    source: &Path,
+    library: &Path,
+    level: &str,
+) -> Command {
+    let mut rustc = rustc(config);
+    rustc
+        .args(["--crate-type", "cdylib", "--emit=link", "-Cpanic=unwind", "-Cembed-bitcode=no"])
+        .args(["-Cdebug-assertions=on", "-Coverflow-checks=on", "-Cstrip=debuginfo"])
+        .args(["-Crpath=yes", &format!("-Copt-level={level}")])
+        .arg(source)
+        .arg("-o")
+        .arg(library);
     rustc
 }
 
@@ -50,28 +102,66 @@ fn helper_flags(config: &CompilerConfig) -> Vec<OsString> {
     vec!["--extern".into(), external, "-L".into(), folder]
 }
 
-/// Compiles the cell: `src/lib.rs` into a dynamic library, whose path evcxr finds in a file.
-pub(super) fn build(config: &CompilerConfig, folder: &Path, manifest: &str) -> ExitCode {
-    let output = Path::new("target").join("cell");
-    if let Err(error) = fs::create_dir_all(&output) {
-        eprintln!("error: cannot create `{}`: {error}", output.display());
-        return ExitCode::from(101);
+/// Runs a command to its end; who interrupts finds it in `running`.
+pub(super) fn run(command: &mut Command, running: &Running) -> io::Result<Output> {
+    end_with_us(command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let process = command.spawn()?;
+    set(running, Some(process.id()));
+    let output = process.wait_with_output();
+    set(running, None);
+    output
+}
+
+/// Makes a dynamic library of an object file.
+///
+/// A plain linker is enough: the worker has loaded the standard library and the helpers before, for
+/// all to see, and finds in them what the cell leaves open. What the compiler would link in besides
+/// is its own runtime, whose functions no dynamic library shows.
+pub(super) fn link(
+    config: &CompilerConfig,
+    object: &Path,
+    library: &Path,
+    running: &Running,
+) -> io::Result<Output> {
+    let mut linker = Command::new(&config.linker[0]);
+    linker.args(&config.linker[1..]).args(["-shared", "--eh-frame-hdr", "-Bsymbolic", "-o"]);
+    linker.arg(library).arg(object).args(&config.compiler_builtins).env("PATH", &config.path);
+    run(&mut linker, running)
+}
+
+/// The linker: the system's own, which Rust needs anyway, or the one that comes with Rust.
+pub(super) fn linker(library_folder: &Path, path: &std::ffi::OsStr) -> Vec<OsString> {
+    let system = std::env::split_paths(path).map(|folder| folder.join("ld"));
+    if let Some(ld) = system.into_iter().find(|file| file.is_file()) {
+        return vec![ld.into()];
     }
-    let library = output.join("libctx.so");
-    // Both files are read only if this process, which becomes the compiler, ends well.
-    let absolute = std::path::absolute(&library).unwrap_or(library);
-    if let Some(place) = std::env::var_os(LIBRARY_PATH) {
-        let _ = fs::write(place, absolute.as_os_str().as_encoded_bytes());
+    let lld = library_folder.with_file_name("bin").join("rust-lld");
+    vec![lld.into(), "-flavor".into(), "gnu".into()]
+}
+
+/// The runtime of the compiler itself, as an archive.
+pub(super) fn compiler_builtins(library_folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(library_folder).ok()?;
+    entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("libcompiler_builtins-") && name.ends_with(".rlib")
+    })
+}
+
+/// A compiler that waits must not wait for ever if the kernel is killed.
+#[allow(unsafe_code, reason = "a process is told what to do between its birth and its program")]
+pub(super) fn end_with_us(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt;
+        let end = || {
+            let signal = rustix::process::Signal::KILL;
+            Ok(rustix::process::set_parent_process_death_signal(Some(signal))?)
+        };
+        // SAFETY: one system call, which allocates nothing.
+        unsafe { command.pre_exec(end) };
     }
-    let _ = fs::write(folder.join(PROCESS), std::process::id().to_string());
-    replace(
-        rustc(config)
-            .args(["--crate-type", "cdylib", "--emit=link", "-Cpanic=unwind"])
-            .args(["-Cdebug-assertions=on", "-Coverflow-checks=on", "-Cstrip=debuginfo"])
-            .args(["-Crpath=yes", "-Cembed-bitcode=no", "src/lib.rs", "-o"])
-            .arg(absolute)
-            .arg(format!("-Copt-level={}", optimisation(manifest))),
-    )
 }
 
 /// The real cargo, to which the helpers are known as well.

@@ -9,7 +9,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,63 +24,60 @@ pub struct VariableType {
     pub type_name: String,
 }
 
-/// Where the answer is left, in the session's folder.
-const ANSWER: &str = "types.json";
-
 /// The function to which evcxr gives each variable in the code that it has checked.
 const STORE: &str = "fn evcxr_variable_store<T: 'static>(_: T) {}";
 
 /// The same with a bound that no type fulfils.
 const PROBE: &str = "trait MomentumProbe {} fn evcxr_variable_store<T: MomentumProbe>(_: T) {}";
 
-/// Makes the compiler print types with their paths and without abbreviation.
-const FULL_PATHS: [&str; 2] = ["-Ztrim-diagnostic-paths=no", "--verbose"];
+/// The answer of a check by cargo, in the session's folder.
+const ANSWER: &str = "types.json";
 
-/// The types found by the last check, if it found any.
-pub fn variable_types(folder: &Path) -> Vec<VariableType> {
+/// The types that cargo's check left, if it did.
+pub(crate) fn left_types(folder: &Path) -> Vec<VariableType> {
     let answer = folder.join(ANSWER);
     let types = fs::read(&answer).ok().and_then(|json| serde_json::from_slice(&json).ok());
     let _ = fs::remove_file(answer);
     types.unwrap_or_default()
 }
 
-/// Stands in for `cargo check`: leaves the types in a file and passes on only real errors.
-pub(super) fn check(
-    config: &CompilerConfig,
-    folder: &Path,
-    alone: bool,
-    arguments: &[OsString],
-) -> ExitCode {
-    let source = fs::read_to_string("src/lib.rs").unwrap_or_default();
-    let _ = fs::write("src/lib.rs", source.replacen(STORE, PROBE, 1));
-    let mut command = if alone {
-        let mut rustc = direct::rustc(config);
-        // Out of the compiler's target folder: nothing of a probe is ever run.
-        rustc.args(["--crate-type", "lib", "--emit=metadata", "src/lib.rs", "-o"]);
-        rustc.arg(folder.join("probe.rmeta")).args(FULL_PATHS);
-        rustc
-    } else {
-        direct::real_cargo(config, arguments, &FULL_PATHS)
-    };
-    // Full paths in messages are an unstable option of the stable compiler.
-    command.env("RUSTC_BOOTSTRAP", "1").stdin(Stdio::null());
-    let output = command.output();
-    let _ = fs::write("src/lib.rs", &source);
-    let Ok(output) = output else { return ExitCode::from(101) };
-    let text = [output.stdout, output.stderr].concat();
-    let (mut types, mut other_errors) = (Vec::new(), false);
-    for line in String::from_utf8_lossy(&text).lines() {
+/// The source that evcxr wants checked, with the bound.
+pub(super) fn with_bound(source: &str) -> String {
+    source.replacen(STORE, PROBE, 1)
+}
+
+/// Reads what the compiler said of a probe: the types, and the lines with real errors.
+pub(super) fn read(output: &[u8]) -> (Vec<VariableType>, String) {
+    let (mut types, mut errors) = (Vec::new(), String::new());
+    for line in String::from_utf8_lossy(output).lines() {
         let Some(diagnostic) = Diagnostic::parse(line) else { continue };
         match diagnostic.variable_type() {
             Some(found) => types.push(found),
             None if diagnostic.is_error() => {
-                other_errors = true;
-                println!("{line}");
+                errors.push_str(line);
+                errors.push('\n');
             }
             None => {}
         }
     }
-    if other_errors {
+    (types, errors)
+}
+
+/// Stands in for `cargo check` of a cell with crates of its own: leaves the types in a file and
+/// passes on only real errors.
+pub(super) fn check_by_cargo(
+    config: &CompilerConfig,
+    folder: &Path,
+    arguments: &[OsString],
+) -> ExitCode {
+    let source = fs::read_to_string("src/lib.rs").unwrap_or_default();
+    let _ = fs::write("src/lib.rs", with_bound(&source));
+    let output = direct::probe_by_cargo(config, arguments).output();
+    let _ = fs::write("src/lib.rs", &source);
+    let Ok(output) = output else { return ExitCode::from(101) };
+    let (types, errors) = read(&[output.stdout, output.stderr].concat());
+    print!("{errors}");
+    if !errors.is_empty() {
         return ExitCode::from(101);
     }
     let _ = fs::write(folder.join(ANSWER), serde_json::to_vec(&types).unwrap_or_default());

@@ -2,24 +2,42 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::io::PipeReader;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use evcxr::{CommandContext, CompilationError, EvalCallbacks, EvalContext, EvalOutputs};
 use serde_json::{Map, Value};
-use tempfile::TempDir;
+use sha2::{Digest, Sha256};
 
+use super::session_folder::SessionFolder;
 use super::{EngineConfig, EngineError, Event, Failure, Outcome, Request, Stop};
-use crate::cell;
-use crate::compiler::{self, CompilerConfig};
-use crate::output::{Completion, Completions, InputRequest, MimeBundle};
+use crate::cell::{self, Typed};
+use crate::comm::{COMM, CommPipe};
+use crate::compiler::{self, CompilerConfig, CompilerServer};
+use crate::output::{InputRequest, MimeBundle};
 use crate::process::{self, FrameSender};
-use crate::report::{Diagnostic, Label};
+use crate::report::{self, Diagnostic, Label};
+
+/// What a cell may ask for by `//| opt:`.
+const LEVELS: [&str; 6] = ["0", "1", "2", "3", "s", "z"];
 
 /// evcxr and its folder; lives on one thread, because evcxr's parts may not change theirs.
 pub(super) struct Evaluator {
     context: CommandContext,
-    folder: TempDir,
+    compiler: CompilerServer,
+    stop: Arc<Stop>,
+    /// The hash of all cells so far.
+    chain: String,
+    folder: SessionFolder,
+    /// The supervisor's end, for the next supervisor should this one end.
+    _control: PipeReader,
+}
+
+impl Drop for Evaluator {
+    fn drop(&mut self) {
+        self.stop.supervisor.say(process::END);
+    }
 }
 
 impl Evaluator {
@@ -27,15 +45,27 @@ impl Evaluator {
     pub(super) fn start(
         config: &EngineConfig,
         frames: &FrameSender,
-        stop: &Stop,
+        control: PipeReader,
+        stop: &Arc<Stop>,
     ) -> Result<Evaluator, EngineError> {
-        let folder = tempfile::Builder::new().prefix("momentum-").tempdir()?;
+        let folder = SessionFolder::new()?;
         let compiler = CompilerConfig::new(&config.toolchain, config.helpers.clone());
         compiler.write(folder.path())?;
         let mut libraries = vec![config.toolchain.standard_library()?];
         libraries.extend(config.helpers.iter().map(|set| set.library.clone()));
-        let command = process::supervisor(frames, &libraries, &compiler.path, config)?;
+        let comms = folder.path().join("comm");
+        CommPipe::make(&comms)?;
+        let mut command = process::supervisor(
+            frames,
+            &control,
+            &libraries,
+            &compiler.path,
+            folder.path(),
+            config,
+        )?;
+        command.env(COMM, comms);
         let environment = compiler.environment(folder.path());
+        let compiler = CompilerServer::start(compiler, folder.path())?;
         let (context, outputs) =
             with_environment(&environment, || EvalContext::with_subprocess_command(command))
                 .map_err(|error| EngineError::Start(error.to_string()))?;
@@ -52,7 +82,9 @@ impl Evaluator {
         }
         let _ = stop.folder.set(folder.path().to_owned());
         let _ = stop.process.set(context.process_handle());
-        Ok(Evaluator { context, folder })
+        let _ = stop.compiler.set(Box::new(compiler.interrupter()));
+        let stop = Arc::clone(stop);
+        Ok(Evaluator { context, compiler, stop, chain: String::new(), folder, _control: control })
     }
 
     /// Answers requests until there are no more.
@@ -60,7 +92,6 @@ impl Evaluator {
         for request in requests {
             let event = match request {
                 Request::Execute(code) => Event::Done(Box::new(self.execute(&code, events))),
-                Request::Complete(code, cursor) => Event::Completions(self.complete(&code, cursor)),
                 Request::End => break,
             };
             if events.send(event).is_err() {
@@ -80,59 +111,103 @@ impl Evaluator {
                 answer.recv().unwrap_or_default()
             },
         };
+        self.chain = chain(&self.chain, source);
+        let level = cell::option(source, "opt");
+        self.compiler.expect(&self.chain, level);
         let (commands, code) = cell::split_commands(source);
         let mut content = MimeBundle::default();
         let mut compiled = code;
-        let mut result = Ok(EvalOutputs::default());
-        if !commands.is_empty() {
+        let mut typed = Typed::default();
+        let mut result = match level {
+            Some(level) if !LEVELS.contains(&level) => Err(evcxr::Error::Message(format!(
+                "`//| opt: {level}` is no optimisation level; write one of {}",
+                LEVELS.join(", ")
+            ))),
+            _ => Ok(EvalOutputs::default()),
+        };
+        if result.is_ok() && !commands.is_empty() {
             result = self.context.execute_with_callbacks(&commands, &mut callbacks);
             compiled = if result.is_ok() { compiled } else { source.to_owned() };
         }
-        if let Ok(outputs) = &result {
+        let nameless = result.is_ok().then(|| nameless_let(&compiled)).flatten();
+        if let (Ok(outputs), None) = (&result, &nameless) {
             add(&mut content, outputs);
-            compiled = self.with_types(compiled);
+            typed = self.with_types(compiled);
+            compiled = typed.text.clone();
             result = self.context.execute_with_callbacks(&compiled, &mut callbacks);
         }
         let failure = match result {
+            Ok(_) if nameless.is_some() => Some(Failure::Compile(nameless.into_iter().collect())),
             Ok(outputs) => {
                 add(&mut content, &outputs);
                 None
             }
             Err(evcxr::Error::CompilationErrors(errors)) => {
-                Some(Failure::Compile(diagnostics(&errors)))
+                let mut found = diagnostics(&errors, &compiled);
+                if typed.is_changed() {
+                    compiled = typed.original();
+                    found.iter_mut().for_each(|error| error.untype(&typed));
+                }
+                Some(Failure::Compile(found))
             }
             Err(evcxr::Error::SubprocessTerminated(_)) => Some(Failure::Ended),
             Err(error) => Some(Failure::Message(error.to_string())),
         };
-        let generated = self.context.last_source().unwrap_or_default();
-        Outcome { compiled, content, failure, generated }
+        let generated = self
+            .compiler
+            .take_compiled()
+            .unwrap_or_else(|| self.context.last_source().unwrap_or_default());
+        let variables = self.context.variables_and_types();
+        let variables = variables.map(|(name, of)| (name.to_owned(), of.to_owned())).collect();
+        Outcome { compiled, content, failure, generated, variables }
     }
 
     /// Writes the types of the cell's new variables into it, if it has any and is free of errors.
-    fn with_types(&mut self, code: String) -> String {
+    fn with_types(&mut self, code: String) -> Typed {
         if cell::new_variables(&code).is_empty() {
-            return code;
+            return Typed::plain(code);
+        }
+        if let Some(known) = cell::literal_type(&code) {
+            return cell::with_types(&code, &[known]);
         }
         match self.context.check(&code) {
             Ok(errors) if errors.is_empty() => {
-                cell::with_types(&code, &compiler::variable_types(self.folder.path()))
+                let mut types = self.compiler.take_types();
+                types.extend(compiler::left_types(self.folder.path()));
+                cell::with_types(&code, &types)
             }
-            _ => code,
+            _ => Typed::plain(code),
         }
     }
+}
 
-    fn complete(&mut self, code: &str, cursor: usize) -> Completions {
-        let none = Completions { start: cursor, end: cursor, matches: Vec::new() };
-        self.context.completions(code, cursor).map_or(none, |found| Completions {
-            start: found.start_offset,
-            end: found.end_offset,
-            matches: found
-                .completions
-                .into_iter()
-                .map(|completion| Completion { text: completion.code, kind: completion.kind })
-                .collect(),
-        })
-    }
+/// What is said of a `let` without a name.
+fn nameless_let(code: &str) -> Option<Diagnostic> {
+    let (line, column, word) = cell::nameless_let(code)?;
+    let label = Label {
+        start: (line, column),
+        end: (line, column + word.chars().count()),
+        text: "expected a name, or a pattern with names".to_owned(),
+        primary: true,
+    };
+    let message = format!("expected a name after `let`, found `{word}`");
+    let advice = format!("if it must be this word, write it as `r#{word}`");
+    let is_word = word.chars().all(char::is_alphabetic);
+    Some(Diagnostic {
+        code: None,
+        message,
+        labels: vec![label],
+        notes: is_word.then_some(("help", advice)).into_iter().collect(),
+    })
+}
+
+/// The hash of a cell and of all before it.
+fn chain(before: &str, source: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update("\n");
+    hash.update(source);
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Sets variables for evcxr, which reads some of its configuration from the environment, and
@@ -171,7 +246,7 @@ fn add(bundle: &mut MimeBundle, outputs: &EvalOutputs) {
     bundle.data.extend(data);
 }
 
-fn diagnostics(errors: &[CompilationError]) -> Vec<Diagnostic> {
+fn diagnostics(errors: &[CompilationError], source: &str) -> Vec<Diagnostic> {
     let mut seen = BTreeSet::new();
     errors
         .iter()
@@ -179,8 +254,8 @@ fn diagnostics(errors: &[CompilationError]) -> Vec<Diagnostic> {
         .map(|error| Diagnostic {
             code: error.code().map(str::to_owned),
             message: error.message(),
-            labels: labels(error),
-            notes: error.help().into_iter().map(|help| ("help", help)).collect(),
+            labels: labels(error, source),
+            notes: report::notes(&error.json, source),
         })
         .filter(|error| {
             let place = error.labels.first().map(|label| label.start);
@@ -189,8 +264,8 @@ fn diagnostics(errors: &[CompilationError]) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn labels(error: &CompilationError) -> Vec<Label> {
-    error
+fn labels(error: &CompilationError, source: &str) -> Vec<Label> {
+    let labels: Vec<_> = error
         .spanned_messages()
         .iter()
         .filter_map(|message| {
@@ -208,7 +283,12 @@ fn labels(error: &CompilationError) -> Vec<Label> {
                 primary: message.is_primary,
             })
         })
-        .collect()
+        .collect();
+    if !labels.is_empty() {
+        return labels;
+    }
+    let place = report::place(&error.json, source).into_iter();
+    place.map(|(start, end)| Label { start, end, text: String::new(), primary: true }).collect()
 }
 
 /// Runs as evcxr's compiler wrapper if this process was started as such.

@@ -67,6 +67,7 @@ pub(super) fn build(
         dependencies: folder.join("dependencies"),
         crate_name,
         version,
+        sources: Vec::new(),
     };
     if !partial.join(&library_name).is_file() {
         let report = "cargo reported no dynamic library".to_owned();

@@ -13,7 +13,7 @@ fn program(name: &str) -> PathBuf {
 
 #[test]
 fn the_spec_starts_the_program() {
-    let spec = kernel_json(Path::new("/opt/momentum/bin/momentum")).unwrap();
+    let spec = kernel_json(Path::new("/opt/momentum/bin/momentum"), &[]).unwrap();
     insta::assert_snapshot!(spec, @r#"
     {
       "argv": [
@@ -36,8 +36,8 @@ fn the_spec_starts_the_program() {
 #[test]
 fn a_second_install_replaces_the_first_and_leaves_nothing_else() {
     let (_keep, location) = prefix();
-    install(&program("first"), &location).unwrap();
-    let folder = install(&program("second"), &location).unwrap();
+    install(&program("first"), &[], &location).unwrap();
+    let folder = install(&program("second"), &[], &location).unwrap();
     assert!(std::fs::read_to_string(folder.join("kernel.json")).unwrap().contains("second"));
     for (name, bytes) in LOGOS {
         assert_eq!(std::fs::read(folder.join(name)).unwrap(), bytes);
@@ -51,7 +51,7 @@ fn a_place_that_cannot_be_written_is_named() {
     let (keep, _) = prefix();
     let file = keep.path().join("file");
     std::fs::write(&file, "in the way").unwrap();
-    let error = install(&program("momentum"), &Location::Prefix(file.clone())).unwrap_err();
+    let error = install(&program("momentum"), &[], &Location::Prefix(file.clone())).unwrap_err();
     assert!(matches!(&error, KernelspecError::Write { path, .. } if path.starts_with(&file)));
     assert!(error.to_string().contains("--prefix"), "{error}");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "in the way");
@@ -62,14 +62,14 @@ fn only_what_is_there_is_removed() {
     let (_keep, location) = prefix();
     let error = uninstall(&location).unwrap_err();
     assert!(matches!(error, KernelspecError::NotInstalled { .. }));
-    let folder = install(&program("momentum"), &location).unwrap();
+    let folder = install(&program("momentum"), &[], &location).unwrap();
     assert_eq!(uninstall(&location).unwrap(), folder);
     assert!(!folder.exists() && folder.parent().unwrap().exists());
 }
 
 #[test]
 fn relative_programs_are_refused() {
-    let error = kernel_json(Path::new("target/momentum")).unwrap_err();
+    let error = kernel_json(Path::new("target/momentum"), &[]).unwrap_err();
     insta::assert_snapshot!(error, @"the program's path target/momentum is not absolute");
 }
 

@@ -6,6 +6,8 @@ use std::os::fd::AsRawFd;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::comm::CommMessage;
+
 /// One message about a running cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +25,12 @@ pub(crate) enum Frame {
         /// Only when something new comes.
         wait: bool,
     },
+    /// A message of a comm, for the client.
+    Comm(CommMessage),
+    /// The cell waits for a comm's message.
+    CommWait {},
+    /// The callbacks of a comm's message have run.
+    CommDone(u64),
     /// A panic, in whichever thread.
     Panic(Panic),
     /// A panic reached the end of the cell.
@@ -31,8 +39,27 @@ pub(crate) enum Frame {
     UserError,
     /// The worker ended.
     Crash(Crash),
+    /// The cell is undone: variables are as they were before it.
+    Undone {
+        /// Threads of earlier cells that are gone.
+        lost_threads: Vec<String>,
+    },
     /// The kernel's own mark: everything before it has been read.
     Mark(u64),
+}
+
+impl Frame {
+    /// About how many bytes it shows.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Frame::Stdout(text) | Frame::Stderr(text) => text.len(),
+            Frame::Display(display) => {
+                let texts = display.shown.data.values();
+                texts.map(|value| value.as_str().map_or(64, str::len)).sum()
+            }
+            _ => 0,
+        }
+    }
 }
 
 /// Content by MIME type, and its metadata.
@@ -66,7 +93,7 @@ pub(crate) struct Panic {
 }
 
 /// How the worker ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Crash {
     pub(crate) code: Option<i32>,
     pub(crate) signal: Option<i32>,
@@ -93,6 +120,24 @@ impl FrameSender {
     pub(crate) fn mark(&mut self, number: u64) -> io::Result<()> {
         let mark = serde_json::to_string(&Frame::Mark(number))?;
         self.0.write_all(format!("\n{mark}\n").as_bytes())
+    }
+}
+
+/// The kernel's end of the pipe by which it tells the supervisor what evcxr does not.
+#[derive(Debug)]
+pub(crate) struct Control(PipeWriter);
+
+impl Control {
+    /// A pipe whose reading end, as long as it is kept, processes started from here inherit.
+    pub(crate) fn pipe() -> io::Result<(Control, PipeReader)> {
+        let (reader, writer) = io::pipe()?;
+        rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty())?;
+        Ok((Control(writer), reader))
+    }
+
+    /// Says a word; a supervisor that is gone needs to be told nothing.
+    pub(crate) fn say(&self, word: &str) {
+        let _ = (&self.0).write_all(format!("{word}\n").as_bytes());
     }
 }
 

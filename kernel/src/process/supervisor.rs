@@ -1,25 +1,31 @@
 //! The process between the kernel and the worker.
 
+mod listener;
 mod pump;
 
 use std::fs::File;
-use std::io::{BufRead, PipeWriter, Write};
+use std::io::{BufRead, BufReader, PipeWriter, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, WaitOptions};
+
 use super::frame::{Crash, Frame};
-use super::{COMMANDS, FRAMES, NO_INPUT, ROLE, inherited};
-use pump::{Piece, Pump};
+use super::{
+    COMMANDS, CONTROL, END, FRAMES, INTERRUPT, NO_INPUT, REVIVAL, ROLE, SESSION_FOLDER, SUPERVISOR,
+    inherited,
+};
+use listener::Listener;
+use pump::Pump;
 
 /// How evcxr begins the order to run a cell.
 const RUN: &str = "LOAD_AND_RUN ";
-/// What evcxr waits for.
-const DONE: &str = "EVCXR_EXECUTION_COMPLETE";
 /// How long to wait for the last words of a worker that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long a cell that was asked to stop may take before it is stopped.
+const GRACE: Duration = Duration::from_millis(400);
 
 pub(super) fn run() -> ExitCode {
     match supervise() {
@@ -32,55 +38,89 @@ pub(super) fn run() -> ExitCode {
 }
 
 fn supervise() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    // The copies that workers leave behind become our children.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let frames = File::options().write(true).open(inherited(FRAMES).ok_or("no frames")?)?;
-    let listener = Arc::new(Mutex::new(Listener { frames, ended: [0, 0] }));
-    let (mut worker, commands) = start_worker()?;
+    let (mut worker, commands, revival) = start_worker()?;
+    let process = Pid::from_child(&worker);
+    let listener = Arc::new(Mutex::new(Listener::new(frames, commands, revival, process)));
     let stdin = worker.stdin.take();
-    std::thread::spawn(move || obey(commands, stdin));
     let stdout = worker.stdout.take().ok_or("no stdout")?;
     let stderr = worker.stderr.take().ok_or("no stderr")?;
+    let start = |work: Box<dyn FnOnce(Arc<Mutex<Listener>>) + Send>| {
+        let listener = Arc::clone(&listener);
+        std::thread::spawn(move || work(listener))
+    };
+    start(Box::new(move |listener| obey(&listener, stdin)));
+    start(Box::new(move |listener| control(&listener)));
     let pumps = [
-        std::thread::spawn({
-            let listener = Arc::clone(&listener);
-            move || Pump::new(stdout, true).run(|piece| listen(&listener, 0, piece))
-        }),
-        std::thread::spawn({
-            let listener = Arc::clone(&listener);
-            move || Pump::new(stderr, false).run(|piece| listen(&listener, 1, piece))
-        }),
+        start(Box::new(move |listener| {
+            Pump::new(stdout, true).run(|piece| lock(&listener).hear(0, piece));
+        })),
+        start(Box::new(move |listener| {
+            Pump::new(stderr, false).run(|piece| lock(&listener).hear(1, piece));
+        })),
     ];
-    let status = worker.wait()?;
-    // A process that the cell left behind may hold the pipes open: do not wait for it for ever.
-    let deadline = Instant::now() + LAST_WORDS;
-    while pumps.iter().any(|pump| !pump.is_finished()) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(2));
+    loop {
+        let Some((process, status)) = rustix::process::wait(WaitOptions::empty())? else {
+            continue;
+        };
+        let crash = Crash { code: status.exit_status(), signal: status.terminating_signal() };
+        if process != lock(&listener).worker || revive(&listener, crash) {
+            continue;
+        }
+        // A process that the cell left behind may hold the pipes open: do not wait for it for ever.
+        let deadline = Instant::now() + LAST_WORDS;
+        while pumps.iter().any(|pump| !pump.is_finished()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        lock(&listener).send(&Frame::Crash(crash));
+        return Ok(ExitCode::from(98));
     }
-    let crash = Crash { code: status.code(), signal: status.signal() };
-    listener.lock().unwrap_or_else(PoisonError::into_inner).send(&Frame::Crash(crash));
-    Ok(ExitCode::from(98))
 }
 
-/// Starts the worker; gives the pipe by which it is told what to run.
-fn start_worker() -> std::io::Result<(Child, PipeWriter)> {
-    let (reader, writer) = std::io::pipe()?;
-    rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty())?;
+/// Brings the copy to life that the dead worker left; gives whether there is one.
+fn revive(listener: &Mutex<Listener>, crash: Crash) -> bool {
+    // That there is one was said before the cell ran, but may not have been read yet.
+    let deadline = Instant::now() + LAST_WORDS;
+    loop {
+        let mut listener = lock(listener);
+        if listener.snapshot.is_some() || !listener.runs() || Instant::now() > deadline {
+            return listener.revive(crash);
+        }
+        drop(listener);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Starts the worker; gives the pipes by which it is told what to run, and its copies to live.
+fn start_worker() -> std::io::Result<(Child, PipeWriter, PipeWriter)> {
+    let (commands, tell) = std::io::pipe()?;
+    let (revival, revive) = std::io::pipe()?;
+    for inherited in [&commands, &revival] {
+        rustix::io::fcntl_setfd(inherited, rustix::io::FdFlags::empty())?;
+    }
     let no_input = std::env::var_os(NO_INPUT).is_some();
     let worker = Command::new(std::env::current_exe()?)
         .env(ROLE, "worker")
-        .env(COMMANDS, reader.as_raw_fd().to_string())
+        .env(COMMANDS, commands.as_raw_fd().to_string())
+        .env(REVIVAL, revival.as_raw_fd().to_string())
+        .env(SUPERVISOR, std::process::id().to_string())
         .env_remove("EVCXR_IS_RUNTIME")
+        .env_remove(SESSION_FOLDER)
         .stdin(if no_input { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    Ok((worker, writer))
+    Ok((worker, tell, revive))
 }
 
 /// Passes on what evcxr says: orders to the worker's commands, all else to the cell's input.
-fn obey(mut commands: PipeWriter, mut stdin: Option<ChildStdin>) {
+fn obey(listener: &Mutex<Listener>, mut stdin: Option<ChildStdin>) {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let sent = match (line.strip_prefix(RUN), &mut stdin) {
-            (Some(order), _) => writeln!(commands, "{order}"),
+            (Some(order), _) => lock(listener).order(order),
             (None, Some(stdin)) => writeln!(stdin, "{line}").and_then(|()| stdin.flush()),
             (None, None) => Ok(()),
         };
@@ -89,49 +129,48 @@ fn obey(mut commands: PipeWriter, mut stdin: Option<ChildStdin>) {
         }
     }
     // evcxr has closed its end: the session is over, and with us the worker ends.
+    if !lock(listener).orderly {
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    if !lock(listener).orderly
+        && let Some(folder) = std::env::var_os(SESSION_FOLDER)
+    {
+        // The kernel was killed, and nobody else is left to clean up.
+        let _ = std::fs::remove_dir_all(folder);
+    }
     std::process::exit(0);
 }
 
-/// Where everything that the worker says ends up.
-struct Listener {
-    frames: File,
-    /// Cells whose end was seen on standard output and on standard error.
-    ended: [usize; 2],
-}
-
-impl Listener {
-    /// Errors mean that the kernel is gone; then this process is about to end as well.
-    fn send(&mut self, frame: &Frame) {
-        let line = serde_json::to_string(frame).unwrap_or_default() + "\n";
-        let _ = self.frames.write_all(line.as_bytes());
-    }
-
-    fn tell_evcxr(text: &str) {
-        let mut stdout = std::io::stdout().lock();
-        let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+/// Does what the kernel says besides evcxr.
+fn control(listener: &Arc<Mutex<Listener>>) {
+    let Some(control) = inherited(CONTROL).and_then(|path| File::open(path).ok()) else { return };
+    for line in BufReader::new(control).lines().map_while(Result::ok) {
+        match line.as_str() {
+            INTERRUPT => interrupt(listener),
+            END => lock(listener).orderly = true,
+            _ => {}
+        }
     }
 }
 
-fn listen(listener: &Mutex<Listener>, stream: usize, piece: Piece) {
-    let mut listener = listener.lock().unwrap_or_else(PoisonError::into_inner);
-    match piece {
-        Piece::Text(text) if stream == 0 => listener.send(&Frame::Stdout(text)),
-        Piece::Text(text) => listener.send(&Frame::Stderr(text)),
-        Piece::Frame(frame) => listener.send(&frame),
-        Piece::Protocol(line) => {
-            match line.as_str() {
-                "EVCXR_PANIC_NOTIFICATION" => listener.send(&Frame::Unwound),
-                "EVCXR_ERROR_OCCURRED" => listener.send(&Frame::UserError),
-                _ => {}
-            }
-            Listener::tell_evcxr(&line);
-        }
-        Piece::End => {
-            let before = listener.ended.into_iter().min();
-            listener.ended[stream] += 1;
-            if listener.ended.into_iter().min() > before {
-                Listener::tell_evcxr(DONE);
-            }
-        }
+/// Asks the cell to stop; stops it if it does not.
+fn interrupt(listener: &Arc<Mutex<Listener>>) {
+    let guard = lock(listener);
+    let (worker, cell) = (guard.worker, guard.cell);
+    if !guard.runs() || rustix::process::kill_process(worker, Signal::INT).is_err() {
+        return;
     }
+    drop(guard);
+    let listener = Arc::clone(listener);
+    std::thread::spawn(move || {
+        std::thread::sleep(GRACE);
+        let listener = lock(&listener);
+        if listener.runs() && (listener.worker, listener.cell) == (worker, cell) {
+            let _ = rustix::process::kill_process(worker, Signal::KILL);
+        }
+    });
+}
+
+fn lock(listener: &Mutex<Listener>) -> MutexGuard<'_, Listener> {
+    listener.lock().unwrap_or_else(PoisonError::into_inner)
 }

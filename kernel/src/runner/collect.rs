@@ -103,7 +103,8 @@ impl Collector {
                     self.displays.entry(id).or_default().push((place, position));
                 }
             }
-            Output::Clear { .. } => {}
+            // Comms live with a client: in a file, none of them has an end.
+            Output::Clear { .. } | Output::Comm(_) => {}
         }
     }
 

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use jupyter_protocol::{
     ClearOutput, DisplayData, ErrorOutput, ExecuteInput, ExecuteReply, ExecuteRequest,
     ExecuteResult, ExecutionCount, ExpressionResult, InputRequest as AskRequest, JupyterMessage,
-    JupyterMessageContent, Media, MediaType, ReplyError, ReplyStatus, StreamContent, Transient,
-    UpdateDisplayData,
+    JupyterMessageContent, Media, MediaType, ReplyError, ReplyStatus, Status, StreamContent,
+    Transient, UpdateDisplayData,
 };
 
+use super::comms::{Comms, Heard};
 use super::{Frontend, Session, answer, broadcast};
+use crate::comm::CommMessage;
 use crate::output::{CellError, CellIo, InputRequest, Interpreter, MimeBundle, Output, StreamName};
 
 impl Session {
@@ -39,8 +41,13 @@ impl Session {
 
         let mut shown = None;
         if !blank {
-            let mut io =
-                RunningCell { request, frontend, silent: cell.silent, stdin: cell.allow_stdin };
+            let mut io = RunningCell {
+                request,
+                frontend,
+                comms: &mut self.comms,
+                silent: cell.silent,
+                stdin: cell.allow_stdin,
+            };
             let execution = interpreter.execute(&cell.code, &mut io);
             if let Some(bundle) = execution.result {
                 shown =
@@ -93,11 +100,12 @@ fn evaluate(
 }
 
 /// The running cell's way to its client.
-struct RunningCell<'a> {
-    request: &'a JupyterMessage,
-    frontend: &'a mut dyn Frontend,
-    silent: bool,
-    stdin: bool,
+pub(super) struct RunningCell<'a> {
+    pub(super) request: &'a JupyterMessage,
+    pub(super) frontend: &'a mut dyn Frontend,
+    pub(super) comms: &'a mut Comms,
+    pub(super) silent: bool,
+    pub(super) stdin: bool,
 }
 
 impl RunningCell<'_> {
@@ -133,6 +141,12 @@ impl CellIo for RunningCell<'_> {
                 });
             }
             Output::Clear { wait } => self.publish(ClearOutput { wait }),
+            // A silent cell's widgets live as any other's: only what is shown is not.
+            Output::Comm(message) => {
+                if let Some(message) = self.comms.say(message, self.request) {
+                    self.frontend.publish(message);
+                }
+            }
         }
     }
 
@@ -142,6 +156,23 @@ impl CellIo for RunningCell<'_> {
         }
         let ask = AskRequest { prompt: request.prompt, password: request.password };
         self.frontend.ask(answer(ask, self.request))
+    }
+
+    fn next_comm(&mut self) -> Option<CommMessage> {
+        loop {
+            let request = self.frontend.next_comm()?;
+            // Widgets send the next change when the last one has been dealt with.
+            self.frontend.publish(broadcast(Status::busy(), &request));
+            let heard = self.comms.hear(&request);
+            if let Heard::Refused(close) = &heard {
+                self.frontend.publish(broadcast(close.clone(), &request));
+            }
+            self.frontend.publish(broadcast(Status::idle(), &request));
+            self.frontend.publish(broadcast(Status::busy(), self.request));
+            if let Heard::Message(message) = heard {
+                return Some(message);
+            }
+        }
     }
 }
 

@@ -2,24 +2,50 @@
 
 use jupyter_protocol::{
     CompleteReply, CompleteRequest, InspectReply, InspectRequest, IsCompleteReply,
-    IsCompleteReplyStatus, IsCompleteRequest,
+    IsCompleteReplyStatus, IsCompleteRequest, JupyterMessage, JupyterMessageContent, Status,
 };
 use serde_json::json;
 
 use super::cell::media;
 use super::cursor::{byte_offset, code_points};
-use crate::output::{Completeness, Interpreter};
+use super::{Frontend, answer, broadcast};
+use crate::output::{Assistant, Completeness, Interpreter};
+
+/// Answers a completion or an inspection request. Tells whether the request was one of these.
+pub fn answer_question(
+    request: &JupyterMessage,
+    assistant: &mut dyn Assistant,
+    frontend: &mut dyn Frontend,
+) -> bool {
+    type Content = JupyterMessageContent;
+    if !matches!(request.content, Content::CompleteRequest(_) | Content::InspectRequest(_)) {
+        return false;
+    }
+    frontend.publish(broadcast(Status::busy(), request));
+    let reply: Content = match &request.content {
+        Content::CompleteRequest(ask) => complete(ask, assistant).into(),
+        Content::InspectRequest(ask) => inspect(ask, assistant).into(),
+        _ => return false,
+    };
+    frontend.reply(answer(reply, request));
+    frontend.publish(broadcast(Status::idle(), request));
+    true
+}
 
 /// What can be typed at the cursor, with each match's kind in the metadata.
-pub(super) fn complete(ask: &CompleteRequest, interpreter: &mut dyn Interpreter) -> CompleteReply {
+fn complete(ask: &CompleteRequest, assistant: &mut dyn Assistant) -> CompleteReply {
     let cursor = byte_offset(&ask.code, ask.cursor_pos);
-    let found = interpreter.complete(&ask.code, cursor);
+    let found = assistant.complete(&ask.code, cursor);
     let start = code_points(&ask.code, found.start);
     let end = code_points(&ask.code, found.end);
     let types: Vec<_> = found
         .matches
         .iter()
-        .map(|m| json!({ "start": start, "end": end, "text": m.text, "type": m.kind }))
+        .map(|m| {
+            json!({
+                "start": start, "end": end, "text": m.text, "type": m.kind, "signature": m.signature,
+            })
+        })
         .collect();
     let mut reply = CompleteReply {
         matches: found.matches.into_iter().map(|m| m.text).collect(),
@@ -32,9 +58,9 @@ pub(super) fn complete(ask: &CompleteRequest, interpreter: &mut dyn Interpreter)
 }
 
 /// Documentation of the name at the cursor.
-pub(super) fn inspect(ask: &InspectRequest, interpreter: &mut dyn Interpreter) -> InspectReply {
+fn inspect(ask: &InspectRequest, assistant: &mut dyn Assistant) -> InspectReply {
     let cursor = byte_offset(&ask.code, ask.cursor_pos);
-    match interpreter.inspect(&ask.code, cursor) {
+    match assistant.inspect(&ask.code, cursor) {
         Some(bundle) => InspectReply {
             found: true,
             data: media(&bundle),

@@ -12,6 +12,7 @@ pub(crate) mod fake;
 struct Notes {
     lines: Vec<String>,
     answer: String,
+    comms: Vec<JupyterMessage>,
 }
 
 impl Notes {
@@ -42,6 +43,10 @@ impl Frontend for Notes {
         self.note("stdin", &request);
         self.answer.clone()
     }
+
+    fn next_comm(&mut self) -> Option<JupyterMessage> {
+        self.comms.pop()
+    }
 }
 
 /// A session to which requests are put as JSON.
@@ -60,7 +65,11 @@ impl Talk {
     fn say(&mut self, kind: &str, content: Value) -> (String, Next) {
         let mut notes = Notes { answer: "forty-two".into(), ..Notes::default() };
         let message = request(kind, content);
-        let next = self.session.handle(&message, &mut self.interpreter, &mut notes);
+        let mut assistant = self.interpreter.assistant();
+        let next = match answer_question(&message, &mut *assistant, &mut notes) {
+            true => Next::Continue,
+            false => self.session.handle(&message, &mut self.interpreter, &mut notes),
+        };
         let busy = notes.lines.remove(0);
         assert_eq!(busy, r#"iopub status {"execution_state":"busy"}"#);
         let idle = notes.lines.pop().unwrap();
@@ -161,7 +170,7 @@ fn a_cell_asks_only_where_someone_answers() {
 fn cursors_count_code_points() {
     let mut talk = Talk::new();
     let (said, _) = talk.say("complete_request", json!({"code": "ask 𝕏é\npri", "cursor_pos": 10}));
-    insta::assert_snapshot!(said, @r#"shell complete_reply {"cursor_end":10,"cursor_start":7,"matches":["print"],"metadata":{"_jupyter_types_experimental":[{"start":7,"end":10,"text":"print","type":"function"}]},"status":"ok"}"#);
+    insta::assert_snapshot!(said, @r#"shell complete_reply {"cursor_end":10,"cursor_start":7,"matches":["print"],"metadata":{"_jupyter_types_experimental":[{"start":7,"end":10,"text":"print","type":"function","signature":"print TEXT"}]},"status":"ok"}"#);
     let (said, _) = talk.say("inspect_request", json!({"code": "é print", "cursor_pos": 7}));
     insta::assert_snapshot!(said, @r#"shell inspect_reply {"data":{"text/plain":"print TEXT: prints the text"},"found":true,"metadata":{},"status":"ok"}"#);
     let (said, _) = talk.say("inspect_request", json!({"code": "é print", "cursor_pos": 2}));
@@ -216,6 +225,47 @@ fn comms_without_a_target_are_closed() {
         Talk::new().say("comm_info_request", json!({})).0,
         r#"shell comm_info_reply {"comms":{},"status":"ok"}"#
     );
+    assert_eq!(Talk::new().say("comm_msg", json!({"comm_id": "c1"})).0, "");
+}
+
+#[test]
+fn a_cells_target_hears_and_answers() {
+    let mut talk = Talk::new();
+    assert!(!talk.run("target echo").contains("comm"));
+    let open = json!({"comm_id": "c1", "target_name": "echo", "data": {"n": 1}});
+    let said = r#"iopub comm_msg {"comm_id":"c1","data":{"n":1}}"#;
+    assert_eq!(talk.say("comm_open", open).0, said);
+    let info = r#"shell comm_info_reply {"comms":{"c1":{"target_name":"echo"}},"status":"ok"}"#;
+    assert_eq!(talk.say("comm_info_request", json!({"target_name": "echo"})).0, info);
+    let none = r#"shell comm_info_reply {"comms":{},"status":"ok"}"#;
+    assert_eq!(talk.say("comm_info_request", json!({"target_name": "other"})).0, none);
+    let said = r#"iopub comm_msg {"comm_id":"c1","data":{"n":2}}"#;
+    assert_eq!(talk.say("comm_msg", json!({"comm_id": "c1", "data": {"n": 2}})).0, said);
+    talk.say("comm_close", json!({"comm_id": "c1"}));
+    assert_eq!(talk.say("comm_info_request", json!({})).0, none);
+}
+
+#[test]
+fn a_cell_that_waits_gets_the_next_message_of_its_comm() {
+    let mut talk = Talk::new();
+    assert!(
+        talk.run("open c2").contains(
+            r#"iopub comm_open {"comm_id":"c2","data":{},"target_name":"jupyter.widget"}"#
+        )
+    );
+    let comms = vec![
+        request("comm_msg", json!({"comm_id": "c2", "data": {"n": 5}})),
+        request("comm_msg", json!({"comm_id": "unknown", "data": {}})),
+    ];
+    let mut notes = Notes { comms, ..Notes::default() };
+    let cell = request("execute_request", json!({"code": "hear"}));
+    talk.session.handle(&cell, &mut talk.interpreter, &mut notes);
+    let said = notes.lines.join("\n");
+    assert!(said.contains(r#"{"data":{"text/plain":"{\"n\":5}"}"#), "{said}");
+    // Both messages were dealt with, and then the cell was busy again.
+    assert_eq!(said.matches(r#""idle""#).count(), 3, "{said}");
+    assert_eq!(said.matches(r#""busy""#).count(), 5, "{said}");
+    assert!(talk.run("hear").contains(r#""text/plain":"nothing""#));
 }
 
 #[test]
@@ -281,6 +331,9 @@ fn a_reply_is_bound_to_its_request() {
         }
         fn ask(&mut self, _request: JupyterMessage) -> String {
             String::new()
+        }
+        fn next_comm(&mut self) -> Option<JupyterMessage> {
+            None
         }
     }
     let asked = request("kernel_info_request", json!({}));

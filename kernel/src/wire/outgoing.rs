@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jupyter_protocol::{JupyterMessage, JupyterMessageContent, Stdio, StreamContent};
-use jupyter_zmq_client::{KernelIoPubConnection, RouterSendConnection};
+use jupyter_zmq_client::RouterSendConnection;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::publisher::Publisher;
 use super::worker::Shared;
 use crate::session::Frontend;
 
@@ -31,7 +32,7 @@ pub(super) enum Outgoing {
 
 /// The sending halves of all channels but the heartbeat.
 pub(super) struct Channels {
-    pub(super) iopub: KernelIoPubConnection,
+    pub(super) iopub: Publisher,
     pub(super) shell: RouterSendConnection,
     pub(super) control: RouterSendConnection,
     pub(super) stdin: RouterSendConnection,
@@ -79,15 +80,14 @@ async fn flush(
     next_flush: &mut Instant,
 ) {
     if let Some(message) = printed.take() {
-        // A client that has gone is no reason to stop.
-        let _ = channels.iopub.send(message).await;
+        channels.iopub.send(&message).await;
         *next_flush = Instant::now() + STREAM_INTERVAL;
     }
 }
 
 async fn transmit(message: Outgoing, channels: &mut Channels, shared: &Shared) {
     match message {
-        Outgoing::Broadcast(message) => drop(channels.iopub.send(message).await),
+        Outgoing::Broadcast(message) => channels.iopub.send(&message).await,
         Outgoing::Shell(message) => drop(channels.shell.send(message).await),
         Outgoing::Control(message) => drop(channels.control.send(message).await),
         Outgoing::Stdin(message) => {
@@ -174,6 +174,10 @@ impl Frontend for Collected {
 
     fn ask(&mut self, _request: JupyterMessage) -> String {
         String::new()
+    }
+
+    fn next_comm(&mut self) -> Option<JupyterMessage> {
+        None
     }
 }
 

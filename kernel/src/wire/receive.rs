@@ -35,6 +35,26 @@ impl Incoming {
     }
 }
 
+impl Incoming {
+    /// Whether this asks about code, and can be answered while a cell runs.
+    pub(super) fn is_question(&self) -> bool {
+        matches!(
+            self.message.content,
+            JupyterMessageContent::CompleteRequest(_) | JupyterMessageContent::InspectRequest(_)
+        )
+    }
+
+    /// Whether this is a comm's message.
+    pub(super) fn is_comm(&self) -> bool {
+        matches!(
+            self.message.content,
+            JupyterMessageContent::CommOpen(_)
+                | JupyterMessageContent::CommMsg(_)
+                | JupyterMessageContent::CommClose(_)
+        )
+    }
+}
+
 /// Lets through what is signed with the connection's key, and that only once.
 #[derive(Debug, Default)]
 pub(super) struct Verifier {

@@ -6,14 +6,17 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use jupyter_protocol::{JupyterMessage, JupyterMessageContent};
+use jupyter_protocol::{Header, JupyterMessage, JupyterMessageContent};
 use tokio::sync::{mpsc, oneshot};
 
 use super::outgoing::Outgoing;
+use super::questions;
 use super::receive::Incoming;
 use super::{BoxError, WireError};
+use crate::comm::CommMessage;
 use crate::output::{
-    CellError, CellIo, Completeness, Completions, Execution, Interpreter, Interrupter, MimeBundle,
+    Assistant, CellError, CellIo, Completeness, Completions, Execution, Interpreter, Interrupter,
+    MimeBundle,
 };
 use crate::session::{Frontend, KernelInfo, Next, Session};
 
@@ -25,8 +28,18 @@ const STACK_BYTES: usize = 16 << 20;
 pub(super) enum Work {
     /// Answer this request.
     Request(Box<Incoming>),
+    /// The running cell has been told to stop: it need not wait any more.
+    Interrupted,
     /// End.
     Stop,
+}
+
+/// Where requests come from.
+pub(super) struct Requests {
+    /// Those that are answered in order.
+    pub(super) work: Receiver<Work>,
+    /// Questions about code, answered meanwhile.
+    pub(super) questions: Receiver<Box<Incoming>>,
 }
 
 /// What the worker and the sockets' tasks share.
@@ -36,16 +49,21 @@ pub(super) struct Shared {
     stopping: AtomicBool,
     interrupter: Mutex<Option<Box<dyn Interrupter>>>,
     answers: Mutex<Sender<String>>,
+    work: Mutex<Sender<Work>>,
+    /// The request whose cell runs.
+    pub(super) running: Mutex<Option<JupyterMessage>>,
 }
 
 impl Shared {
-    pub(super) fn new(info: KernelInfo, answers: Sender<String>) -> Self {
+    pub(super) fn new(info: KernelInfo, answers: Sender<String>, work: Sender<Work>) -> Self {
         Shared {
             info,
             ready: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             interrupter: Mutex::new(None),
             answers: Mutex::new(answers),
+            work: Mutex::new(work),
+            running: Mutex::new(None),
         }
     }
 
@@ -62,6 +80,8 @@ impl Shared {
         }
         drop(interrupter);
         self.answer(String::new());
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = work.send(Work::Interrupted);
     }
 
     /// Answers the cell that waits for its user.
@@ -81,7 +101,7 @@ impl Shared {
 pub(super) fn spawn(
     make: impl FnOnce() -> Result<Box<dyn Interpreter>, BoxError> + Send + 'static,
     shared: Arc<Shared>,
-    work: Receiver<Work>,
+    requests: Requests,
     queue: mpsc::Sender<Outgoing>,
     answers: Receiver<String>,
     stop: mpsc::Sender<()>,
@@ -95,8 +115,23 @@ pub(super) fn spawn(
         *shared.interrupter.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(interpreter.interrupter());
         shared.ready.store(true, Ordering::Release);
-        let mut desk = Desk { queue, answers, replied: Instant::now() };
-        serve_requests(&mut *interpreter, &shared, &work, &mut desk, &stop);
+        let Requests { work, questions } = requests;
+        let assistant = interpreter.assistant();
+        let (helper_shared, helper_queue) = (Arc::clone(&shared), queue.clone());
+        let helper = std::thread::Builder::new().name("questions".into()).stack_size(STACK_BYTES);
+        // Without that thread, questions stay unanswered; cells run all the same.
+        let _ = helper.spawn(move || {
+            questions::answer(assistant, &questions, helper_shared, helper_queue);
+        });
+        let desk = Desk {
+            queue,
+            answers,
+            work,
+            waiting: VecDeque::new(),
+            shared: Arc::clone(&shared),
+            replied: Instant::now(),
+        };
+        serve_requests(&mut *interpreter, &shared, desk, &stop);
         // The interpreter's own clean-up comes before the thread counts as ended.
         drop(interpreter);
         let _ = ended.send(start);
@@ -112,21 +147,24 @@ pub(super) fn spawn(
 fn serve_requests(
     interpreter: &mut dyn Interpreter,
     shared: &Shared,
-    work: &Receiver<Work>,
-    desk: &mut Desk,
+    mut desk: Desk,
     stop: &mpsc::Sender<()>,
 ) {
     let mut session = Session::new(shared.info.clone());
-    let mut waiting = VecDeque::new();
+    let desk = &mut desk;
     loop {
-        let next = match waiting.pop_front() {
+        let next = match desk.waiting.pop_front() {
             Some(next) => next,
-            None => match work.recv() {
+            None => match desk.work.recv() {
                 Ok(next) => next,
                 Err(_) => return,
             },
         };
-        let Work::Request(incoming) = next else { return };
+        let incoming = match next {
+            Work::Request(incoming) => incoming,
+            Work::Interrupted => continue,
+            Work::Stop => return,
+        };
         if shared.stopping.load(Ordering::Acquire) {
             return;
         }
@@ -135,10 +173,14 @@ fn serve_requests(
             session.refuse(&message, &problem, desk);
             continue;
         }
+        if is_execute(&message) {
+            *shared.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.clone());
+        }
         match session.handle(&message, interpreter, desk) {
             Next::Continue => {}
             Next::AbortQueued => {
-                waiting.extend(work.try_iter());
+                let mut waiting = std::mem::take(&mut desk.waiting);
+                waiting.extend(desk.work.try_iter());
                 // What came after the reply was sent by someone who may know of the failure.
                 let replied = desk.replied;
                 waiting.retain(|work| match work {
@@ -150,6 +192,7 @@ fn serve_requests(
                     }
                     _ => true,
                 });
+                desk.waiting = waiting;
             }
             Next::Shutdown => {
                 let _ = stop.blocking_send(());
@@ -166,6 +209,10 @@ fn is_execute(message: &JupyterMessage) -> bool {
 struct Desk {
     queue: mpsc::Sender<Outgoing>,
     answers: Receiver<String>,
+    work: Receiver<Work>,
+    /// What came while a cell waited for something else.
+    waiting: VecDeque<Work>,
+    shared: Arc<Shared>,
     /// When the last reply was about to be sent.
     replied: Instant,
 }
@@ -179,6 +226,16 @@ impl Desk {
 
 impl Frontend for Desk {
     fn publish(&mut self, message: JupyterMessage) {
+        if !questions::is_idle(&message) {
+            return self.put(Outgoing::Broadcast(message));
+        }
+        // With its idle, the cell no longer runs.
+        let shared = Arc::clone(&self.shared);
+        let mut running = shared.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = |header: Option<&Header>| header.map(|header| header.msg_id.clone());
+        if id(message.parent_header.as_ref()) == id(running.as_ref().map(|cell| &cell.header)) {
+            *running = None;
+        }
         self.put(Outgoing::Broadcast(message));
     }
 
@@ -192,6 +249,25 @@ impl Frontend for Desk {
         self.answers.try_iter().for_each(drop);
         self.put(Outgoing::Stdin(request));
         self.answers.recv().unwrap_or_default()
+    }
+
+    fn next_comm(&mut self) -> Option<JupyterMessage> {
+        let comm = |work: &Work| matches!(work, Work::Request(incoming) if incoming.is_comm());
+        let place = self.waiting.iter().position(comm);
+        if let Some(Work::Request(incoming)) = place.and_then(|at| self.waiting.remove(at)) {
+            return Some(incoming.message);
+        }
+        loop {
+            match self.work.recv().ok()? {
+                Work::Request(incoming) if incoming.is_comm() => return Some(incoming.message),
+                Work::Interrupted => return None,
+                Work::Stop => {
+                    self.waiting.push_front(Work::Stop);
+                    return None;
+                }
+                other => self.waiting.push_back(other),
+            }
+        }
     }
 }
 
@@ -222,13 +298,7 @@ impl Interpreter for Unavailable {
         Execution { result: None, error: Some(error) }
     }
 
-    fn complete(&mut self, _code: &str, cursor: usize) -> Completions {
-        Completions { start: cursor, end: cursor, matches: Vec::new() }
-    }
-
-    fn inspect(&mut self, _code: &str, _cursor: usize) -> Option<MimeBundle> {
-        None
-    }
+    fn comm(&mut self, _message: &CommMessage, _io: &mut dyn CellIo) {}
 
     fn is_complete(&self, _code: &str) -> Completeness {
         Completeness::Complete
@@ -236,6 +306,22 @@ impl Interpreter for Unavailable {
 
     fn interrupter(&self) -> Box<dyn Interrupter> {
         Box::new(NothingRuns)
+    }
+
+    fn assistant(&self) -> Box<dyn Assistant> {
+        Box::new(NothingKnown)
+    }
+}
+
+struct NothingKnown;
+
+impl Assistant for NothingKnown {
+    fn complete(&mut self, _code: &str, cursor: usize) -> Completions {
+        Completions { start: cursor, end: cursor, matches: Vec::new() }
+    }
+
+    fn inspect(&mut self, _code: &str, _cursor: usize) -> Option<MimeBundle> {
+        None
     }
 }
 

@@ -6,6 +6,7 @@
 //! Performance Convolutional Neural Networks for Document Processing", 2006.
 
 use crate::gemm::{self, Matrix};
+use crate::threads;
 use rayon::prelude::*;
 use std::cell::RefCell;
 
@@ -123,7 +124,7 @@ impl Convolution {
         let batch = x.len() / self.image_len();
         let output_len = self.config.output_channels * self.positions();
         let mut y = vec![0.0; batch * output_len];
-        y.par_chunks_mut(output_len).zip(x.par_chunks(self.image_len())).for_each(|(y, x)| {
+        let one = |(y, x): (&mut [f32], &[f32])| {
             for (map, &bias) in y.chunks_exact_mut(self.positions()).zip(bias) {
                 map.fill(bias);
             }
@@ -134,6 +135,9 @@ impl Convolution {
                     gemm::multiply_add(weight, columns, &mut y[self.group_maps(group)]);
                 });
             });
+        };
+        threads::install(|| {
+            y.par_chunks_mut(output_len).zip(x.par_chunks(self.image_len())).for_each(one);
         });
         y
     }
@@ -150,28 +154,30 @@ impl Convolution {
     ) {
         let output_len = self.config.output_channels * self.positions();
         let (images, outputs) = (IMAGES_PER_SUM * self.image_len(), IMAGES_PER_SUM * output_len);
-        let sums: Vec<(Vec<f32>, Vec<f32>)> = x
-            .par_chunks(images)
-            .zip(dy.par_chunks(outputs))
-            .map(|(x, dy)| {
-                let mut sum = (vec![0.0; d_weight.len()], vec![0.0; d_bias.len()]);
-                for (x, dy) in x.chunks_exact(self.image_len()).zip(dy.chunks_exact(output_len)) {
-                    self.add_weight_gradient(x, dy, &mut sum.0);
-                    for (sum, map) in sum.1.iter_mut().zip(dy.chunks_exact(self.positions())) {
-                        *sum += sum_in_lanes(map);
-                    }
+        let (weights, maps) = (d_weight.len(), d_bias.len());
+        let sum = |(x, dy): (&[f32], &[f32])| {
+            let mut sum = (vec![0.0; weights], vec![0.0; maps]);
+            for (x, dy) in x.chunks_exact(self.image_len()).zip(dy.chunks_exact(output_len)) {
+                self.add_weight_gradient(x, dy, &mut sum.0);
+                for (sum, map) in sum.1.iter_mut().zip(dy.chunks_exact(self.positions())) {
+                    *sum += sum_in_lanes(map);
                 }
-                sum
-            })
-            .collect();
+            }
+            sum
+        };
+        let sums: Vec<(Vec<f32>, Vec<f32>)> = threads::install(|| {
+            x.par_chunks(images).zip(dy.par_chunks(outputs)).map(sum).collect()
+        });
         for (weight_sum, bias_sum) in &sums {
             add(d_weight, weight_sum);
             add(d_bias, bias_sum);
         }
         if let Some(dx) = dx {
-            dx.par_chunks_mut(self.image_len())
-                .zip(dy.par_chunks(output_len))
-                .for_each(|(dx, dy)| self.add_input_gradient(weight, dy, dx));
+            threads::install(|| {
+                dx.par_chunks_mut(self.image_len())
+                    .zip(dy.par_chunks(output_len))
+                    .for_each(|(dx, dy)| self.add_input_gradient(weight, dy, dx));
+            });
         }
     }
 

@@ -11,8 +11,11 @@
 
 mod simd;
 
-use rayon::prelude::*;
 use std::cell::RefCell;
+
+use rayon::prelude::*;
+
+use crate::threads;
 
 pub use simd::Instructions;
 
@@ -99,9 +102,11 @@ pub fn multiply_add_parallel(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
         return;
     }
     let task_rows = a.rows.div_ceil(8).next_multiple_of(TASK_ROWS).min(ROW_BLOCK);
-    c.par_chunks_mut(task_rows * b.columns).enumerate().for_each(|(i, c)| {
-        let rows = c.len() / b.columns;
-        multiply_add(a.rows_from(i * task_rows, rows), b, c);
+    threads::install(|| {
+        c.par_chunks_mut(task_rows * b.columns).enumerate().for_each(|(i, c)| {
+            let rows = c.len() / b.columns;
+            multiply_add(a.rows_from(i * task_rows, rows), b, c);
+        });
     });
 }
 

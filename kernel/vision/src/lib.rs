@@ -37,3 +37,4 @@ pub mod training;
 mod convolution;
 mod gradient;
 mod pooling;
+mod threads;

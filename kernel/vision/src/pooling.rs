@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::threads;
+
 /// A max pooling of maps of one size: windows of `side` by `side` pixels, `stride` pixels apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MaxPooling {
@@ -36,14 +38,16 @@ impl MaxPooling {
         let n_maps = x.len() / input_len;
         let mut y = vec![0.0; n_maps * output_len];
         let mut places = vec![0u32; n_maps * output_len];
-        y.par_chunks_mut(output_len)
-            .zip(places.par_chunks_mut(output_len))
-            .zip(x.par_chunks(input_len))
-            .with_min_len(16)
-            .for_each(|((y, places), x)| match (self.side, self.stride) {
-                (2, 2) => self.pool_pairs(x, y, places),
-                _ => self.pool(x, y, places),
-            });
+        threads::install(|| {
+            y.par_chunks_mut(output_len)
+                .zip(places.par_chunks_mut(output_len))
+                .zip(x.par_chunks(input_len))
+                .with_min_len(16)
+                .for_each(|((y, places), x)| match (self.side, self.stride) {
+                    (2, 2) => self.pool_pairs(x, y, places),
+                    _ => self.pool(x, y, places),
+                });
+        });
         (y, places)
     }
 
@@ -88,13 +92,15 @@ impl MaxPooling {
     /// Adds each output's gradient to the pixel that was the greatest of its window.
     pub(crate) fn backward(&self, places: &[u32], dy: &[f32], dx: &mut [f32]) {
         let output_len = self.output_height * self.output_width;
-        dx.par_chunks_mut(self.height * self.width)
-            .zip(dy.par_chunks(output_len).zip(places.par_chunks(output_len)))
-            .with_min_len(16)
-            .for_each(|(dx, (dy, places))| {
-                for (&place, dy) in places.iter().zip(dy) {
-                    dx[place as usize] += dy;
-                }
-            });
+        threads::install(|| {
+            dx.par_chunks_mut(self.height * self.width)
+                .zip(dy.par_chunks(output_len).zip(places.par_chunks(output_len)))
+                .with_min_len(16)
+                .for_each(|(dx, (dy, places))| {
+                    for (&place, dy) in places.iter().zip(dy) {
+                        dx[place as usize] += dy;
+                    }
+                });
+        });
     }
 }

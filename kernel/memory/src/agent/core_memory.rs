@@ -3,8 +3,13 @@
 //! MemGPT (arXiv 2310.08560, section 2.1) calls this the working context: "a fixed-size
 //! read/write block of unstructured text, writeable only via MemGPT function calls".
 
+mod edit;
+
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub use self::edit::{CoreMemoryError, Edit};
+use crate::storage::{AttachedBlock, BlockId, NewBlock, StoredBlock};
 
 /// One block of core memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +19,8 @@ pub struct Block {
     value: String,
     limit: usize,
     read_only: bool,
+    shared: bool,
+    stored: Option<(BlockId, u64)>,
 }
 
 impl Block {
@@ -26,6 +33,8 @@ impl Block {
             value: String::new(),
             limit: 2_000,
             read_only: false,
+            shared: false,
+            stored: None,
         }
     }
 
@@ -68,73 +77,66 @@ impl Block {
         self.limit
     }
 
-    /// Whether the agent may not edit it.
+    /// Whether the agent may not edit it: nobody may, or this agent has no right to write it.
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// Whether other agents have it too.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Its number in the storage, by which it can be shared; [`None`] before it is in one.
+    pub fn id(&self) -> Option<BlockId> {
+        self.stored.map(|(id, _)| id)
+    }
+
+    /// 1 when created, one more with each edit; 0 before it is in a storage.
+    pub fn version(&self) -> u64 {
+        self.stored.map_or(0, |(_, version)| version)
+    }
+
+    pub(crate) fn to_new(&self) -> NewBlock {
+        NewBlock {
+            label: self.label.clone(),
+            description: self.description.clone(),
+            value: self.value.clone(),
+            limit: self.limit,
+            read_only: self.read_only,
+        }
+    }
+}
+
+impl From<StoredBlock> for Block {
+    fn from(block: StoredBlock) -> Self {
+        Block {
+            stored: Some((block.id, block.version)),
+            label: block.label,
+            description: block.description,
+            value: block.value,
+            limit: block.limit,
+            read_only: block.read_only,
+            shared: false,
+        }
+    }
+}
+
+impl From<AttachedBlock> for Block {
+    fn from(attached: AttachedBlock) -> Self {
+        let (read_only, shared) = (!attached.is_writable(), attached.shared);
+        Block { read_only, shared, ..attached.block.into() }
     }
 }
 
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n_chars = self.value.chars().count();
-        let mark = if self.read_only { ", read-only" } else { "" };
-        write!(f, "{} ({n_chars} of {} characters{mark})", self.label, self.limit)?;
+        let read_only = if self.read_only { ", read-only" } else { "" };
+        let shared = if self.shared { ", shared" } else { "" };
+        write!(f, "{} ({n_chars} of {} characters{read_only}{shared})", self.label, self.limit)?;
         self.value.lines().try_for_each(|line| write!(f, "\n    {line}"))
     }
-}
-
-/// Why core memory was not edited. The text goes back to the model.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CoreMemoryError {
-    /// No block has this label.
-    #[error("there is no block `{label}`; the blocks are: {known}")]
-    NoBlock {
-        /// The label in the call.
-        label: String,
-        /// The labels that exist.
-        known: String,
-    },
-    /// The block is read-only.
-    #[error("the block `{label}` is read-only; write to another block")]
-    ReadOnly {
-        /// The block.
-        label: String,
-    },
-    /// The block would become longer than its limit.
-    #[error(
-        "the block `{label}` would hold {n_chars} characters, and its limit is {limit}; shorten \
-         it with `core_memory_replace` first, or save less"
-    )]
-    OverLimit {
-        /// The block.
-        label: String,
-        /// The characters that it would hold.
-        n_chars: usize,
-        /// Its limit.
-        limit: usize,
-    },
-    /// The text to replace does not stand in the block.
-    #[error("the block `{label}` does not hold this text: {old:?}; copy the old text exactly")]
-    OldTextMissing {
-        /// The block.
-        label: String,
-        /// The text that is not there.
-        old: String,
-    },
-    /// The text to replace stands in the block more than once.
-    #[error("the block `{label}` holds this text {n_times} times: {old:?}; give more of it")]
-    OldTextAmbiguous {
-        /// The block.
-        label: String,
-        /// The text.
-        old: String,
-        /// How often it stands there.
-        n_times: usize,
-    },
-    /// There is nothing to append or to replace.
-    #[error("the text is empty")]
-    Empty,
 }
 
 /// The blocks of an agent, in the order in which they were given. Labels are unique.
@@ -162,71 +164,35 @@ impl CoreMemory {
         self.blocks.iter().find(|block| block.label == label)
     }
 
+    /// The block with this label, which may be edited.
+    ///
+    /// # Errors
+    /// [`CoreMemoryError::NoBlock`], [`CoreMemoryError::ReadOnly`].
+    pub fn writable(&self, label: &str) -> Result<&Block, CoreMemoryError> {
+        let label = label.to_owned();
+        match self.get(&label) {
+            None => {
+                let known: Vec<_> = self.blocks.iter().map(Block::label).collect();
+                Err(CoreMemoryError::NoBlock { label, known: known.join(", ") })
+            }
+            Some(block) if block.read_only => Err(CoreMemoryError::ReadOnly { label }),
+            Some(block) => Ok(block),
+        }
+    }
+
     /// Labels and values, sorted.
     pub fn values(&self) -> BTreeMap<String, String> {
         let values = self.blocks.iter().map(|block| (block.label.clone(), block.value.clone()));
         values.collect()
     }
-
-    /// Appends a line to a block (`core_memory_append`).
-    ///
-    /// # Errors
-    /// [`CoreMemoryError`], and nothing is changed.
-    pub fn append(&mut self, label: &str, text: &str) -> Result<(), CoreMemoryError> {
-        if text.trim().is_empty() {
-            return Err(CoreMemoryError::Empty);
-        }
-        let block = self.writable(label)?;
-        let line_break = if block.value.is_empty() { "" } else { "\n" };
-        let value = format!("{}{line_break}{text}", block.value);
-        set(block, value)
-    }
-
-    /// Replaces a text that stands in a block exactly once (`core_memory_replace`). An empty `new`
-    /// deletes it; lines left empty by that go too.
-    ///
-    /// # Errors
-    /// [`CoreMemoryError`], and nothing is changed.
-    pub fn replace(&mut self, label: &str, old: &str, new: &str) -> Result<(), CoreMemoryError> {
-        if old.is_empty() {
-            return Err(CoreMemoryError::Empty);
-        }
-        let block = self.writable(label)?;
-        let (label, old) = (label.to_owned(), old.to_owned());
-        match block.value.matches(&old).count() {
-            0 => Err(CoreMemoryError::OldTextMissing { label, old }),
-            1 => {
-                let mut value = block.value.replacen(&old, new, 1);
-                if new.is_empty() {
-                    let lines = value.lines().filter(|line| !line.trim().is_empty());
-                    value = lines.collect::<Vec<_>>().join("\n");
-                }
-                set(block, value)
-            }
-            n_times => Err(CoreMemoryError::OldTextAmbiguous { label, old, n_times }),
-        }
-    }
-
-    fn writable(&mut self, label: &str) -> Result<&mut Block, CoreMemoryError> {
-        let label = label.to_owned();
-        let known: Vec<_> = self.blocks.iter().map(|block| block.label.clone()).collect();
-        match self.blocks.iter_mut().find(|block| block.label == label) {
-            None => Err(CoreMemoryError::NoBlock { label, known: known.join(", ") }),
-            Some(block) if block.read_only => Err(CoreMemoryError::ReadOnly { label }),
-            Some(block) => Ok(block),
-        }
-    }
 }
 
-/// Sets a block's value unless it is over the limit and longer than before.
-fn set(block: &mut Block, value: String) -> Result<(), CoreMemoryError> {
-    let (n_chars, n_before) = (value.chars().count(), block.value.chars().count());
-    if n_chars > block.limit && n_chars >= n_before {
-        let (label, limit) = (block.label.clone(), block.limit);
-        return Err(CoreMemoryError::OverLimit { label, n_chars, limit });
+impl FromIterator<Block> for CoreMemory {
+    fn from_iter<I: IntoIterator<Item = Block>>(blocks: I) -> Self {
+        let mut memory = CoreMemory::default();
+        blocks.into_iter().for_each(|block| memory.insert(block));
+        memory
     }
-    block.value = value;
-    Ok(())
 }
 
 impl fmt::Display for CoreMemory {
@@ -235,68 +201,5 @@ impl fmt::Display for CoreMemory {
             write!(f, "{}{block}", if i > 0 { "\n" } else { "" })?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn memory() -> CoreMemory {
-        let mut memory = CoreMemory::default();
-        memory.insert(Block::new("human", "the user").with_value("home: Paris").with_limit(30));
-        memory.insert(Block::new("persona", "you").with_value("Kind.").read_only());
-        memory
-    }
-
-    fn check(edit: impl Fn(&mut CoreMemory) -> Result<(), CoreMemoryError>, expected: &str) {
-        let mut memory = memory();
-        match edit(&mut memory) {
-            Ok(()) => assert_eq!(memory.get("human").unwrap().value(), expected),
-            Err(error) => {
-                assert_eq!(error.to_string(), expected);
-                assert_eq!(memory, self::memory(), "a refused edit changes nothing");
-            }
-        }
-    }
-
-    #[test]
-    fn blocks_are_edited_within_their_rules() {
-        check(|m| m.append("human", "name: Sara"), "home: Paris\nname: Sara");
-        check(|m| m.replace("human", "Paris", "Lyon"), "home: Lyon");
-        check(|m| m.replace("human", "home: Paris", ""), "");
-        check(|m| m.append("human", &"é".repeat(18)), &format!("home: Paris\n{}", "é".repeat(18)));
-    }
-
-    #[test]
-    fn refusals_say_what_to_do() {
-        check(|m| m.append("human", &"é".repeat(19)), {
-            "the block `human` would hold 31 characters, and its limit is 30; shorten it with \
-             `core_memory_replace` first, or save less"
-        });
-        check(
-            |m| m.append("user", "x"),
-            "there is no block `user`; the blocks are: human, persona",
-        );
-        check(
-            |m| m.append("persona", "x"),
-            "the block `persona` is read-only; write to another block",
-        );
-        check(
-            |m| m.replace("persona", "Kind", "Rude"),
-            "the block `persona` is read-only; write to another block",
-        );
-        check(
-            |m| m.replace("human", "Rome", "Lyon"),
-            "the block `human` does not hold this text: \"Rome\"; copy the old text exactly",
-        );
-        check(
-            |m| {
-                m.append("human", "pet: Paris")?;
-                m.replace("human", "Paris", "Lyon").inspect_err(|_| *m = memory())
-            },
-            "the block `human` holds this text 2 times: \"Paris\"; give more of it",
-        );
-        check(|m| m.replace("human", "", "x"), "the text is empty");
     }
 }

@@ -1,216 +1,111 @@
-//! The function executor: carries out a model's tool calls on core memory, speech and the user's
-//! own tools. What goes wrong goes back to the model as text, never further.
+//! The function executor: carries out a model's tool calls. What goes wrong goes back to the model
+//! as text, never further.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+mod functions;
 
+use serde_json::{Map, Value, json};
+
+use crate::agent::cancellation::Cancellation;
 use crate::agent::core_memory::CoreMemory;
+use crate::agent::handle::MemoryHandle;
 use crate::message::{ToolCall, ToolDefinition};
-use crate::tool::{Tool, ToolError, schema_of};
+use crate::tool::{Permissions, Tool, ToolError};
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Append {
-    /// The label of the block to append to.
-    label: String,
-    /// The line to append, such as `home: Lyon`.
-    content: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Replace {
-    /// The label of the block to edit.
-    label: String,
-    /// The text to replace, exactly as it stands in the block.
-    old_content: String,
-    /// The text to put in its place; empty to delete.
-    new_content: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Speech {
-    /// What to say.
-    message: String,
-}
+/// The argument by which a model asks to be called again after this call (MemGPT, section 2.4).
+pub(crate) const HEARTBEAT: &str = "request_heartbeat";
 
 /// What a tool call did.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// The result for the model.
     Result(String),
-    /// The model spoke to the person, which ends the turn.
+    /// The model spoke to the person.
     Spoken(String),
 }
 
-/// The definitions of the built-in tools, then of the user's own. Labels that may be written are
-/// listed in the schemas.
-pub(crate) fn definitions(memory: &CoreMemory, tools: &[Tool]) -> Vec<ToolDefinition> {
-    let labels = memory.blocks().iter().filter(|block| !block.is_read_only());
-    let labels: Vec<_> = labels.map(|block| block.label()).collect();
-    let mut definitions = Vec::new();
-    if !labels.is_empty() {
-        let mut block_tool = |name, description, mut schema: serde_json::Value| {
-            schema["properties"]["label"]["enum"] = labels.clone().into();
-            definitions.push(ToolDefinition::new(name, description, schema));
-        };
-        block_tool(
-            "core_memory_append",
-            "Appends a line to a block of core memory. One fact a line.",
-            schema_of::<Append>(),
-        );
-        block_tool(
-            "core_memory_replace",
-            "Replaces text in a block of core memory: for facts that have changed.",
-            schema_of::<Replace>(),
-        );
-    }
-    definitions.push(ToolDefinition::new(
-        "send_message",
-        "Says something to the user, and ends your turn.",
-        schema_of::<Speech>(),
-    ));
+/// The tools on offer: the built-in ones that the permissions allow, then the user's own. Labels
+/// that may be written are listed in the schemas. With `heartbeats`, each takes the argument
+/// `request_heartbeat`.
+pub(crate) fn definitions(
+    memory: &CoreMemory,
+    tools: &[Tool],
+    granted: &Permissions,
+    has_post: bool,
+    heartbeats: bool,
+) -> Vec<ToolDefinition> {
+    let mut definitions = functions::definitions(memory, granted, has_post);
     definitions.extend(tools.iter().map(|tool| tool.definition().clone()));
+    if heartbeats {
+        for definition in &mut definitions {
+            if let Some(properties) = definition.parameters["properties"].as_object_mut() {
+                let description = "Whether you want to go on after this call. Without it, your \
+                                   turn ends";
+                let schema = json!({"type": "boolean", "description": description});
+                properties.insert(HEARTBEAT.to_owned(), schema);
+            }
+        }
+    }
     definitions
 }
 
-/// Carries out one call.
-pub(crate) fn execute(memory: &mut CoreMemory, tools: &[Tool], call: &ToolCall) -> Effect {
-    match attempt(memory, tools, call) {
-        Ok(effect) => effect,
-        Err(error) => Effect::Result(error.to_result()),
+/// Carries out one call. `offered` are the names on offer.
+pub(crate) fn execute(
+    handle: &MemoryHandle,
+    tools: &[Tool],
+    offered: &[ToolDefinition],
+    cancellation: &Cancellation,
+    call: &ToolCall,
+) -> Result<Effect, ToolError> {
+    let call = &without_heartbeat(call);
+    if let Some(tool) = tools.iter().find(|tool| tool.definition().name == call.name) {
+        let permissions = tool.permissions().clone();
+        let handle = MemoryHandle { tool: call.name.clone(), permissions, ..handle.clone() };
+        return tool.run(call, Some(&handle), cancellation).map(Effect::Result);
+    }
+    let handle = MemoryHandle { tool: call.name.clone(), ..handle.clone() };
+    match functions::call(&handle, call) {
+        Some(effect) => effect,
+        None => {
+            let mut known: Vec<_> = offered.iter().map(|tool| tool.name.as_str()).collect();
+            known.sort_unstable();
+            let known = known.join(", ");
+            Err(ToolError::Unknown { name: call.name.clone(), known })
+        }
     }
 }
 
-fn attempt(memory: &mut CoreMemory, tools: &[Tool], call: &ToolCall) -> Result<Effect, ToolError> {
-    let refused = |error: crate::agent::CoreMemoryError| ToolError::Refused(error.to_string());
-    match call.name.as_str() {
-        "core_memory_append" => {
-            let Append { label, content } = call.arguments()?;
-            memory.append(&label, &content).map_err(refused)?;
-            Ok(Effect::Result(format!("Appended to `{label}`.")))
-        }
-        "core_memory_replace" => {
-            let Replace { label, old_content, new_content } = call.arguments()?;
-            // The prompt shows `<` and `&` escaped; a model that copies it means the plain text.
-            let plain = |text: &str| text.replace("&lt;", "<").replace("&amp;", "&");
-            memory
-                .replace(&label, &old_content, &new_content)
-                .or_else(|error| match plain(&old_content) {
-                    plain_old if plain_old != old_content => {
-                        memory.replace(&label, &plain_old, &plain(&new_content))
-                    }
-                    _ => Err(error),
-                })
-                .map_err(refused)?;
-            Ok(Effect::Result(format!("Replaced in `{label}`.")))
-        }
-        "send_message" => Ok(Effect::Spoken(call.arguments::<Speech>()?.message)),
-        name => match tools.iter().find(|tool| tool.definition().name == name) {
-            Some(tool) => Ok(Effect::Result(tool.call(call)?)),
-            None => {
-                let mut known: Vec<_> =
-                    definitions(memory, tools).into_iter().map(|tool| tool.name).collect();
-                known.sort();
-                let known = known.join(", ");
-                Err(ToolError::Unknown { name: name.to_owned(), known })
-            }
-        },
-    }
+/// What the call says to the person, if it does.
+pub(crate) fn speech(call: &ToolCall) -> Option<String> {
+    let speaks = call.name == "send_message";
+    speaks.then(|| without_heartbeat(call).argument("message").ok()).flatten()
 }
 
-/// Whether a built-in tool has this name.
+/// Whether a built-in function has this name.
 pub(crate) fn is_built_in(name: &str) -> bool {
-    ["core_memory_append", "core_memory_replace", "send_message"].contains(&name)
+    functions::NAMES.contains(&name)
+}
+
+/// Whether the call asks to go on after it.
+pub(crate) fn wants_heartbeat(call: &ToolCall) -> bool {
+    let arguments = serde_json::from_str::<Map<String, Value>>(&call.arguments);
+    arguments.is_ok_and(|arguments| match arguments.get(HEARTBEAT) {
+        Some(Value::Bool(wanted)) => *wanted,
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        _ => false,
+    })
+}
+
+/// The call without `request_heartbeat`, which models add from habit where no tool takes it.
+fn without_heartbeat(call: &ToolCall) -> ToolCall {
+    if !call.arguments.contains(HEARTBEAT) {
+        return call.clone();
+    }
+    let Ok(mut arguments) = serde_json::from_str::<Map<String, Value>>(&call.arguments) else {
+        return call.clone();
+    };
+    arguments.shift_remove(HEARTBEAT);
+    ToolCall { arguments: Value::Object(arguments).to_string(), ..call.clone() }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::agent::core_memory::Block;
-
-    fn call(name: &str, arguments: &str) -> ToolCall {
-        ToolCall { id: "call_1".into(), name: name.into(), arguments: arguments.into() }
-    }
-
-    fn memory() -> CoreMemory {
-        let mut memory = CoreMemory::default();
-        memory.insert(Block::new("human", "the user").with_limit(40));
-        memory
-    }
-
-    fn check(name: &str, arguments: &str, expected: &str) {
-        let panics =
-            Tool::new("panics", "", |(): ()| -> Result<String, String> { panic!("on purpose") });
-        let got = match execute(&mut memory(), &[panics], &call(name, arguments)) {
-            Effect::Result(text) => text,
-            Effect::Spoken(text) => format!("spoken: {text}"),
-        };
-        assert_eq!(got, expected);
-    }
-
-    #[test]
-    fn calls_are_carried_out_or_explained() {
-        check("send_message", r#"{"message": "Hi"}"#, "spoken: Hi");
-        check(
-            "core_memory_append",
-            r#"{"label": "human", "content": "name: Sara"}"#,
-            "Appended to `human`.",
-        );
-        check(
-            "core_memory_apend",
-            "{}",
-            "Error: there is no tool `core_memory_apend`; the tools are: core_memory_append, \
-             core_memory_replace, panics, send_message. Call one of these instead.",
-        );
-        check(
-            "core_memory_append",
-            r#"{"label": "human", "content""#,
-            "Error: the arguments of `core_memory_append` are not a JSON object: EOF while \
-             parsing an object at line 1 column 28. Send valid JSON.",
-        );
-        check(
-            "core_memory_append",
-            r#"{"label": "human", "content": 7}"#,
-            "Error: argument `content` of `core_memory_append`: invalid type: integer `7`, \
-             expected a string. Send it as the schema says.",
-        );
-        check(
-            "core_memory_append",
-            r#"{"label": "human"}"#,
-            "Error: the arguments of `core_memory_append`: missing field `content`. Send them as \
-             the schema says.",
-        );
-        check(
-            "core_memory_append",
-            &format!(r#"{{"label": "human", "content": "{}"}}"#, "x".repeat(41)),
-            "Error: the block `human` would hold 41 characters, and its limit is 40; shorten it \
-             with `core_memory_replace` first, or save less",
-        );
-        check(
-            "panics",
-            "null",
-            "Error: `panics` failed inside (it panicked): on purpose. Do not call it like this \
-             again.",
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_arguments_make_a_panic(
-            name in "core_memory_(append|replace)|send_message|.{0,8}",
-            arguments in prop_oneof![
-                ".{0,40}",
-                r#"\{"(label|content|message)": ?(".{0,9}"|[0-9]{1,30}|null|\[\]|\{\})\}"#,
-            ],
-        ) {
-            let (mut memory, call) = (memory(), call(&name, &arguments));
-            let _ = execute(&mut memory, &[], &call);
-            let _ = call.argument("label");
-            let _ = call.to_string();
-            prop_assert!(memory.get("human").unwrap().value().chars().count() <= 40);
-        }
-    }
-}
+mod tests;

@@ -3,12 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::client::ClientError;
 
 /// OpenAI's own address, used when `OPENAI_BASE_URL` is not set.
 const OPENAI: &str = "https://api.openai.com/v1";
 /// The model asked for at OpenAI's own address when none is named.
 const DEFAULT_MODEL: &str = "gpt-4o-mini";
+
+/// The fewest letters of a key that somebody made up to be secret.
+const SHORTEST_SECRET: usize = 12;
 
 /// An API key. Neither `Debug` nor `Display` shows it.
 #[derive(Clone)]
@@ -22,6 +27,26 @@ impl Key {
     /// `text` with every occurrence of the key struck out: some endpoints quote it in errors.
     pub(crate) fn redact(&self, text: &str) -> String {
         if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "[key]") }
+    }
+
+    /// As [`redact`](Self::redact), for conversations. Words such as `ollama`, which local
+    /// endpoints take for a key, are left where they stand: they are no secret and may be meant.
+    pub(crate) fn redact_secret(&self, text: &str) -> String {
+        if self.0.len() < SHORTEST_SECRET { text.to_owned() } else { self.redact(text) }
+    }
+
+    /// A value with the key struck out of every text in it.
+    pub(crate) fn redact_value(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => self.redact_secret(text).into(),
+            Value::Array(items) => items.iter().map(|item| self.redact_value(item)).collect(),
+            Value::Object(map) => {
+                let entries = map.iter();
+                let entries = entries.map(|(k, v)| (self.redact_secret(k), self.redact_value(v)));
+                Value::Object(entries.collect())
+            }
+            other => other.clone(),
+        }
     }
 }
 
@@ -38,12 +63,14 @@ impl fmt::Debug for Key {
 /// | `OPENAI_API_KEY` | the key; may be left out for a local endpoint that asks for none |
 /// | `OPENAI_BASE_URL` | the address up to and including `/v1`; OpenAI's own by default |
 /// | `MOMENTUM_MODEL`, then `OPENAI_MODEL` | the model's name; `gpt-4o-mini` by default, but only at OpenAI's own address |
+/// | `MOMENTUM_EMBEDDING_MODEL` | the model that makes vectors of texts; none by default |
 /// | `OPENAI_ORG_ID` | the organisation, if any |
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     pub(crate) key: Key,
     pub(crate) base_url: String,
     pub(crate) model: String,
+    pub(crate) embedding_model: Option<String>,
     pub(crate) organisation: String,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
@@ -51,6 +78,7 @@ pub struct ClientConfig {
     pub(crate) backoff: Duration,
     pub(crate) longest_wait: Duration,
     pub(crate) largest_body: usize,
+    pub(crate) seed: u64,
 }
 
 impl ClientConfig {
@@ -88,6 +116,7 @@ impl ClientConfig {
             key: Key(key.trim().to_owned()),
             base_url: url.as_str().trim_end_matches('/').to_owned(),
             model: model.trim().to_owned(),
+            embedding_model: None,
             organisation: String::new(),
             timeout: Duration::from_secs(120),
             connect_timeout: Duration::from_secs(10),
@@ -95,6 +124,7 @@ impl ClientConfig {
             backoff: Duration::from_millis(500),
             longest_wait: Duration::from_secs(60),
             largest_body: 8 << 20,
+            seed: 0,
         })
     }
 
@@ -136,30 +166,41 @@ impl ClientConfig {
                 });
             }
         };
-        let mut config =
+        let config =
             Self::new(base_url.as_deref().unwrap_or(OPENAI), &key.unwrap_or_default(), &model)?;
         let organisation = variable("OPENAI_ORG_ID").unwrap_or_default();
-        if !organisation.trim().bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
-            return Err(ClientError::Configuration {
-                variable: "OPENAI_ORG_ID",
-                problem: "it holds a character that no organisation id has".to_owned(),
-            });
-        }
-        config.organisation = organisation.trim().to_owned();
+        let mut config = config.with_organisation(&organisation)?;
+        config.embedding_model =
+            variable("MOMENTUM_EMBEDDING_MODEL").map(|model| model.trim().to_owned());
         Ok(Some(config))
     }
 
-    /// Sets how long one attempt may take in all.
+    /// Sets the model that makes vectors of texts; none by default.
+    pub fn with_embedding_model(mut self, model: &str) -> Self {
+        self.embedding_model = Some(model.trim().to_owned()).filter(|model| !model.is_empty());
+        self
+    }
+
+    /// Sets how long one attempt may take in all; for a streamed reply, how long the endpoint may
+    /// be silent.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// Sets how often a failed attempt is repeated (0: never) and the pause before the first
-    /// repetition, which doubles each time unless the endpoint's `Retry-After` says otherwise.
+    /// repetition, which doubles each time. Of each pause, a random part of at most half is left
+    /// out, so that many clients do not come back together. Where the endpoint's `Retry-After`
+    /// names a pause, that one is kept.
     pub fn with_retries(mut self, n_retries: u32, backoff: Duration) -> Self {
         self.n_retries = n_retries;
         self.backoff = backoff;
+        self
+    }
+
+    /// Sets the seed of the random part of each pause; 0 by default.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self
     }
 
@@ -167,6 +208,22 @@ impl ClientConfig {
     pub fn with_longest_wait(mut self, longest_wait: Duration) -> Self {
         self.longest_wait = longest_wait;
         self
+    }
+
+    /// Sets the organisation that is billed, for keys that belong to several; none by default.
+    ///
+    /// # Errors
+    /// [`ClientError::Configuration`] for an id that cannot be sent.
+    pub fn with_organisation(mut self, organisation: &str) -> Result<Self, ClientError> {
+        let organisation = organisation.trim();
+        if !organisation.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
+            return Err(ClientError::Configuration {
+                variable: "OPENAI_ORG_ID",
+                problem: "it holds a character that no organisation id has".to_owned(),
+            });
+        }
+        self.organisation = organisation.to_owned();
+        Ok(self)
     }
 
     /// Sets the largest reply that is read, in bytes.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::runtime::RuntimeError;
+use crate::transcript::TranscriptError;
 use crate::tutor::TutorError;
 use crate::wire::WireError;
 
@@ -116,6 +117,15 @@ pub enum ClientError {
         /// The cause.
         source: reqwest::Error,
     },
+    /// A streamed answer ended before the model had finished. Part of it was handed on already, so
+    /// nothing was repeated.
+    #[error("the answer broke off in the middle (after {n_chunks} chunks). Ask again.")]
+    StreamCut {
+        /// How many chunks arrived.
+        n_chunks: usize,
+        /// The cause, where the connection broke; none where the endpoint ended it.
+        source: Option<reqwest::Error>,
+    },
     /// The answer is larger than we read.
     #[error("the answer is larger than {limit} bytes, which is no chat reply. Nothing was kept.")]
     TooLarge {
@@ -133,6 +143,15 @@ pub enum ClientError {
         /// Where the JSON breaks.
         source: serde_json::Error,
     },
+    /// The answer should be JSON and is broken.
+    #[error(
+        "the endpoint's answer is malformed JSON ({source}). Ask again; if it stays so, the \
+         endpoint is at fault."
+    )]
+    MalformedJson {
+        /// Where the JSON breaks.
+        source: serde_json::Error,
+    },
     /// The answer is JSON, but no chat reply.
     #[error("the endpoint's answer is no chat reply: {0}. Is it an OpenAI-compatible endpoint?")]
     NotAReply(#[from] WireError),
@@ -142,6 +161,23 @@ pub enum ClientError {
         /// What happened.
         problem: String,
     },
+    /// No embedding model is configured.
+    #[error(
+        "no embedding model: set MOMENTUM_EMBEDDING_MODEL to one that the endpoint has, or use \
+         lexical search, which needs none."
+    )]
+    NoEmbeddingModel,
+    /// Vectors of one model have different lengths.
+    #[error("the endpoint sent vectors of {expected} and of {found} numbers for one model.")]
+    Dimension {
+        /// The length of the first.
+        expected: usize,
+        /// Another length.
+        found: usize,
+    },
+    /// A transcript could not be recorded or replayed.
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
     /// The background runtime failed.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),

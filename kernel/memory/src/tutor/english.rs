@@ -1,8 +1,10 @@
 //! From text to intents, by the [grammar](super::grammar).
 
-use std::sync::OnceLock;
+mod patterns;
 
 use regex_lite::{Captures, Regex};
+
+use self::patterns::patterns;
 
 use super::grammar as g;
 use super::grammar::Relation;
@@ -33,6 +35,8 @@ pub(super) enum Intent {
     AskAll,
     /// It wants a key looked up with a tool, and perhaps what it finds looked up in turn.
     LookUp { key: String, follow: bool },
+    /// It wants another agent told something.
+    Tell { agent: String, message: String },
     /// A question that no pattern fits.
     AskOpen(String),
     /// Politeness.
@@ -41,79 +45,13 @@ pub(super) enum Intent {
     Unclear(String),
 }
 
-/// The grammar's patterns, compiled once.
-struct Patterns {
-    states: Vec<(usize, Regex)>,
-    asks: Vec<(usize, Regex)>,
-    asks_everything: Vec<Regex>,
-    asks_lookup: Vec<Regex>,
-    forgets: Regex,
-    everything: Regex,
-    remembers: Regex,
-    asks_before: Regex,
-    openers: Regex,
-    greeting: Regex,
-    greeting_before: Regex,
-    joint: Regex,
-    clause_begins: Regex,
-    verb_begins: Regex,
-    question_begins: Regex,
-    value_ends: Regex,
-    keys: Vec<Regex>,
-    contractions: Vec<(Regex, &'static str)>,
-}
-
-fn regex(pattern: &str) -> Regex {
-    // The patterns are constants of the grammar, and a test compiles them all.
-    Regex::new(&format!("(?i){pattern}")).expect("a pattern of the grammar is not a regex")
-}
-
-fn whole(pattern: &str) -> Regex {
-    let pattern = pattern
-        .replace("{v}", "(?P<v>.+?)")
-        .replace("{V}", "(?P<capital>.+?)")
-        .replace("{n}", "(?P<v>[0-9]{1,3})")
-        .replace("{k}", "(?P<k>[^,;:?!]+?)");
-    regex(&format!("^(?:{pattern})$"))
-}
-
-fn patterns() -> &'static Patterns {
-    static PATTERNS: OnceLock<Patterns> = OnceLock::new();
-    PATTERNS.get_or_init(|| {
-        let all = |list: fn(&Relation) -> &'static [&'static str]| {
-            let relations = g::RELATIONS.iter().enumerate();
-            relations
-                .flat_map(|(i, relation)| list(relation).iter().map(move |p| (i, whole(p))))
-                .collect()
-        };
-        Patterns {
-            states: all(|relation| relation.states),
-            asks: all(|relation| relation.asks),
-            asks_everything: g::ASKS_EVERYTHING.iter().map(|p| whole(p)).collect(),
-            asks_lookup: g::ASKS_LOOKUP.iter().map(|p| whole(p)).collect(),
-            forgets: regex(&format!("^{}", g::FORGETS)),
-            everything: whole(g::EVERYTHING),
-            remembers: regex(&format!("^{}", g::REMEMBERS)),
-            asks_before: regex(&format!("^{}", g::ASKS)),
-            openers: regex(&format!("^{}", g::OPENERS)),
-            greeting: whole(g::GREETINGS),
-            greeting_before: regex(&format!("^{}[,!]? +", g::GREETINGS)),
-            joint: regex(r"(?:,\s*(?:and |but |so )?|\s(?:and|but)\s)\s*"),
-            clause_begins: regex(&format!("^(?:{})", g::CLAUSE_BEGINS)),
-            verb_begins: regex(&format!("^{}", g::VERB_BEGINS)),
-            question_begins: regex(&format!("^{}", g::QUESTION_BEGINS)),
-            value_ends: regex(&format!("{}$", g::VALUE_ENDS)),
-            keys: g::RELATIONS.iter().map(|relation| whole(relation.key)).collect(),
-            contractions: (g::CONTRACTIONS.iter())
-                .map(|(short, long)| (regex(&format!(r"\b{short}\b")), *long))
-                .collect(),
-        }
-    })
-}
-
 /// What a text wants, clause by clause.
 pub(super) fn understand(text: &str) -> Vec<Intent> {
     let text = text.replace(['\u{2019}', '\u{2018}'], "'");
+    if let Some(found) = patterns().tells.captures(text.trim()) {
+        let part = |name: &str| found.name(name).map_or("", |part| part.as_str()).trim().to_owned();
+        return vec![Intent::Tell { agent: part("agent"), message: part("message") }];
+    }
     let follow = {
         let lower = text.to_lowercase();
         g::FOLLOW.iter().any(|word| lower.contains(word))

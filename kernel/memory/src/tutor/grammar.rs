@@ -206,6 +206,10 @@ pub(super) const ASKS_LOOKUP: &[&str] = &[
 /// Words that ask to go on looking up as long as the value is itself a key.
 pub(super) const FOLLOW: &[&str] = &["nested", "follow", "itself a key", "until", "chain"];
 
+/// Asks to write to another agent, whose name follows, and behind a colon what to write.
+pub(super) const TELLS: &str =
+    "(?:please )?(?:tell|ask|write to) (?:the )?agent (?P<agent>[^:]+?) *: *(?P<message>(?s:.+))";
+
 /// Asks to forget; what follows is `my ...`, a question's words, a fact, or everything.
 pub(super) const FORGETS: &str = "(?:forget|delete|erase|remove)(?: that| about)? ";
 

@@ -9,6 +9,8 @@ use crate::message::{Message, Role};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Knowledge {
     facts: Vec<(String, String)>,
+    /// What else was found under a key, in one and the same place: contradictions.
+    others: Vec<(String, Vec<String>)>,
 }
 
 fn same(a: &str, b: &str) -> bool {
@@ -16,22 +18,52 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 impl Knowledge {
-    /// What the system messages hold in their memory sections.
+    /// What the system messages hold in their memory sections, contradictions and all.
     pub(super) fn of_memory(messages: &[Message]) -> Self {
         let mut knowledge = Self::default();
-        for message in messages.iter().filter(|message| message.role == Role::System) {
-            for line in memory_lines(&message.text) {
-                knowledge.read_line(line);
+        for line in sections(messages, "memory") {
+            let before = knowledge.clone();
+            knowledge.read_line(line);
+            for (key, value) in &before.facts {
+                let now = knowledge.get(key).unwrap_or(value);
+                if now != value {
+                    knowledge.note_other(key, value);
+                }
             }
         }
         knowledge
     }
 
-    /// What the person said in these messages.
-    pub(super) fn of_conversation(messages: &[Message]) -> Self {
+    /// What the system messages hold in a summary of the conversation.
+    pub(super) fn of_summary(messages: &[Message]) -> Self {
+        let mut knowledge = Self::default();
+        for line in sections(messages, "summary") {
+            knowledge.read_line(line);
+        }
+        knowledge
+    }
+
+    fn note_other(&mut self, key: &str, value: &str) {
+        match self.others.iter_mut().find(|(known, _)| same(known, key)) {
+            Some((_, others)) => others.push(value.to_owned()),
+            None => self.others.push((key.to_owned(), vec![value.to_owned()])),
+        }
+    }
+
+    /// What else is said about a key, beside [`get`](Self::get).
+    pub(super) fn others(&self, key: &str) -> &[String] {
+        let found = self.others.iter().find(|(known, _)| same(known, key));
+        found.map_or(&[], |(_, others)| others)
+    }
+
+    /// What the person said in these messages, by what each of them is understood to want.
+    pub(super) fn of_conversation(
+        messages: &[Message],
+        intents: impl Fn(&str) -> Vec<Intent>,
+    ) -> Self {
         let mut knowledge = Self::default();
         for message in messages.iter().filter(|message| message.role == Role::User) {
-            for intent in english::understand(&message.text) {
+            for intent in intents(&message.text) {
                 knowledge.apply(&intent);
             }
         }
@@ -62,7 +94,10 @@ impl Knowledge {
                 self.set(&fact.key, &value);
             }
             Intent::Forget(key) => self.remove(key),
-            Intent::ForgetAll => self.facts.clear(),
+            Intent::ForgetAll => {
+                self.facts.clear();
+                self.others.clear();
+            }
             _ => {}
         }
     }
@@ -91,6 +126,7 @@ impl Knowledge {
     fn remove(&mut self, key: &str) {
         if let Some(key) = self.key_of(key).map(str::to_owned) {
             self.facts.retain(|(known, _)| *known != key);
+            self.others.retain(|(known, _)| *known != key);
         }
     }
 
@@ -182,9 +218,15 @@ fn key_and_value(line: &str) -> Option<(String, String)> {
     Some((key.to_owned(), value))
 }
 
-/// The lines of a prompt that hold memory: between a tag that names memory and its end, or after a
-/// line that names memory and ends in a colon, up to an empty line.
-fn memory_lines(prompt: &str) -> Vec<&str> {
+/// The lines of the sections of this name in all system messages.
+fn sections<'m>(messages: &'m [Message], named: &str) -> Vec<&'m str> {
+    let system = messages.iter().filter(|message| message.role == Role::System);
+    system.flat_map(|message| memory_lines(&message.text, named)).collect()
+}
+
+/// The lines of a prompt that hold memory: between a tag that names it and its end, or after a
+/// line that names it and ends in a colon, up to an empty line.
+fn memory_lines<'t>(prompt: &'t str, named: &str) -> Vec<&'t str> {
     enum In {
         Nothing,
         Tag(String),
@@ -196,12 +238,12 @@ fn memory_lines(prompt: &str) -> Vec<&str> {
         let text = line.trim();
         let lower = text.to_lowercase();
         match &place {
-            In::Nothing if text.starts_with('<') && lower.contains("memory") => {
+            In::Nothing if text.starts_with('<') && lower.contains(named) => {
                 let name = lower.trim_start_matches('<');
                 let name = name.split(|c: char| c == '>' || c.is_whitespace()).next();
                 place = In::Tag(format!("</{}>", name.unwrap_or_default()));
             }
-            In::Nothing if text.ends_with(':') && lower.contains("memory") => place = In::Paragraph,
+            In::Nothing if text.ends_with(':') && lower.contains(named) => place = In::Paragraph,
             In::Nothing => {}
             In::Tag(end) if lower == *end => place = In::Nothing,
             In::Paragraph if text.is_empty() => place = In::Nothing,

@@ -20,6 +20,8 @@ pub(super) enum Purpose {
     LookUp,
     /// Speaks to the person.
     Speak,
+    /// Writes to another agent.
+    Tell,
     /// Anything else: called when the person names it.
     Other,
 }
@@ -50,6 +52,8 @@ impl<'t> Offer<'t> {
             || name.contains("memory");
         offer.purpose = if name == "send_message" && has(&["message"]) {
             Purpose::Speak
+        } else if has(&["agent"]) && has(&["message"]) {
+            Purpose::Tell
         } else if has(OLD) && has(NEW) {
             Purpose::Replace
         } else if drops && (has(KEYS) || has(LABELS)) {
@@ -144,12 +148,34 @@ impl<'t> Offer<'t> {
         }
     }
 
-    /// The call that looks `key` up. A parameter for a key gets it as it is, a query its words.
-    pub(super) fn look_up(&self, key: &str) -> Option<(String, Value)> {
-        (self.purpose == Purpose::LookUp).then(|| {
-            let key = key.to_owned();
-            self.call(&[(KEYS, key.clone()), (LABELS, key.clone()), (QUERIES, key)])
-        })
+    /// The call that looks a text up: a key as it is, or the words of a query, on a page from 1.
+    /// Where the tool can be told that the text is meant as it stands, it is, with `exact`.
+    pub(super) fn look_up(&self, text: &str, page: u64, exact: bool) -> Option<(String, Value)> {
+        if self.purpose != Purpose::LookUp {
+            return None;
+        }
+        let text = text.to_owned();
+        let parts = [(KEYS, text.clone()), (LABELS, text.clone()), (QUERIES, text)];
+        let (name, mut arguments) = self.call(&parts);
+        if exact && self.parameter(&["exact"]).is_some() {
+            arguments["exact"] = true.into();
+        }
+        if page > 1 {
+            let parameter = self.parameter(&["page"])?;
+            arguments[parameter] = page.into();
+        }
+        Some((name, arguments))
+    }
+
+    /// Whether a look-up can be for a text as it stands.
+    pub(super) fn is_exact(&self) -> bool {
+        self.is_by_key() || self.parameter(&["exact"]).is_some()
+    }
+
+    /// The call that writes to another agent.
+    pub(super) fn tell(&self, agent: &str, message: &str) -> Option<(String, Value)> {
+        let parts = [(&["agent"] as &[&str], agent.to_owned()), (&["message"], message.to_owned())];
+        (self.purpose == Purpose::Tell).then(|| self.call(&parts))
     }
 
     /// Whether a look-up's result is the value of the key that was asked for.

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::{MODEL, RuleBasedTutor};
-use crate::runtime::{self, RuntimeError};
+use crate::runtime::{self, PerProcess, RuntimeError};
 use crate::wire::{self, WireError};
 
 /// The largest request that is read, in bytes.
@@ -36,7 +36,8 @@ pub enum TutorError {
 /// The tutor, served until this is dropped.
 pub struct TutorServer {
     address: SocketAddr,
-    accepting: JoinHandle<()>,
+    listener: std::net::TcpListener,
+    accepting: PerProcess<JoinHandle<()>>,
 }
 
 impl TutorServer {
@@ -45,10 +46,26 @@ impl TutorServer {
     /// # Errors
     /// [`TutorError`] when there is no port to be had.
     pub fn start() -> Result<Self, TutorError> {
-        let listener = runtime::wait(TcpListener::bind(("127.0.0.1", 0)))??;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let accepting = runtime::handle()?.spawn(accept(listener));
-        Ok(TutorServer { address, accepting })
+        let server = TutorServer { address, listener, accepting: PerProcess::new() };
+        server.serve_here()?;
+        Ok(server)
+    }
+
+    /// Serves in this process, if it is a copy of the one that did.
+    ///
+    /// # Errors
+    /// [`TutorError`] when the background runtime cannot be started.
+    pub(crate) fn serve_here(&self) -> Result<(), TutorError> {
+        let start = || {
+            let handle = runtime::handle()?;
+            let _inside = handle.enter();
+            let listener = TcpListener::from_std(self.listener.try_clone()?)?;
+            Ok(handle.spawn(accept(listener)))
+        };
+        self.accepting.with(start, |_| ())
     }
 
     /// The address for an OpenAI-compatible client, up to and including `/v1`. The port differs
@@ -60,7 +77,7 @@ impl TutorServer {
 
 impl Drop for TutorServer {
     fn drop(&mut self) {
-        self.accepting.abort();
+        let _ = self.accepting.with(|| Err(()), JoinHandle::abort);
     }
 }
 
@@ -88,26 +105,42 @@ async fn accept(listener: TcpListener) {
     }
 }
 
-/// An error as OpenAI words it.
-fn refuse(
+/// What goes back to the client.
+struct Answer {
     status: StatusCode,
-    code: &str,
-    param: Option<&str>,
-    message: &str,
-) -> (StatusCode, Value) {
+    content_type: &'static str,
+    body: String,
+}
+
+impl Answer {
+    fn ok(body: Value) -> Self {
+        let (status, body) = (StatusCode::OK, body.to_string());
+        Answer { status, content_type: "application/json", body }
+    }
+
+    /// Server-sent events. The tutor has its whole answer at once, so they come at once.
+    fn stream(chunks: &[Value]) -> Self {
+        let events = chunks.iter().map(|chunk| format!("data: {chunk}\n\n"));
+        let body = events.collect::<String>() + "data: [DONE]\n\n";
+        Answer { status: StatusCode::OK, content_type: "text/event-stream", body }
+    }
+}
+
+/// An error as OpenAI words it.
+fn refuse(status: StatusCode, code: &str, param: Option<&str>, message: &str) -> Answer {
     let error = json!({"message": message, "type": "invalid_request_error", "param": param,
                        "code": code});
-    (status, json!({"error": error}))
+    Answer { status, ..Answer::ok(json!({"error": error})) }
 }
 
 async fn serve(request: Request<Incoming>) -> Response<Full<Bytes>> {
     let path = request.uri().path().trim_end_matches('/').to_owned();
-    let (status, body) = match (request.method(), path.as_str()) {
+    let answer = match (request.method(), path.as_str()) {
         (&Method::POST, "/v1/chat/completions") => complete(request).await,
         (&Method::GET, "/v1/models") => {
             let model = json!({"id": MODEL, "object": "model", "created": 0,
                                "owned_by": "momentum"});
-            (StatusCode::OK, json!({"object": "list", "data": [model]}))
+            Answer::ok(json!({"object": "list", "data": [model]}))
         }
         (_, "/v1/chat/completions" | "/v1/models") => {
             let message = "wrong method: POST /v1/chat/completions, GET /v1/models";
@@ -118,14 +151,14 @@ async fn serve(request: Request<Incoming>) -> Response<Full<Bytes>> {
             refuse(StatusCode::NOT_FOUND, "unknown_url", None, message)
         }
     };
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
-    *response.status_mut() = status;
-    let json = header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = answer.status;
+    let content_type = header::HeaderValue::from_static(answer.content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
 
-async fn complete(request: Request<Incoming>) -> (StatusCode, Value) {
+async fn complete(request: Request<Incoming>) -> Answer {
     let body = match Limited::new(request.into_body(), LARGEST_REQUEST).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => {
@@ -158,5 +191,8 @@ async fn complete(request: Request<Incoming>) -> (StatusCode, Value) {
     let reply = RuleBasedTutor.reply(&request);
     let n_replies = request.messages.iter().filter(|message| message.answers.is_none()).count();
     let id = format!("chatcmpl-{MODEL}-{n_replies}");
-    (StatusCode::OK, wire::encode_reply(&reply, &id, MODEL))
+    if body["stream"].as_bool() == Some(true) {
+        return Answer::stream(&wire::encode_chunks(&reply, &id, MODEL));
+    }
+    Answer::ok(wire::encode_reply(&reply, &id, MODEL))
 }

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use serde::Deserialize;
+
 use crate::process::frame::Frame;
 
 /// One piece of a stream.
@@ -15,6 +17,22 @@ pub(super) enum Piece {
     Protocol(String),
     /// The cell has ended.
     End,
+    /// The worker has left a copy of itself, this process.
+    Snapshot(i32),
+    /// The copy has become the worker.
+    Revived {
+        /// Threads that it does not have.
+        lost_threads: Vec<String>,
+    },
+}
+
+/// What the worker says itself, in band.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Word {
+    End(serde::de::IgnoredAny),
+    Snapshot(i32),
+    Revived { lost_threads: Vec<String> },
 }
 
 /// Begins a message in band.
@@ -72,6 +90,13 @@ impl<R: Read> Pump<R> {
                 }
             }
             let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { break };
+            // The one who wrote the beginning died over it: another message begins within the line.
+            if let Some(next) = rest[1..end].iter().position(|&byte| byte == RECORD_SEPARATOR) {
+                text(&rest[..=next], give);
+                rest = &rest[next + 1..];
+                self.content = false;
+                continue;
+            }
             let line = String::from_utf8_lossy(&rest[..end]).into_owned();
             rest = &rest[end + 1..];
             self.line(line, give);
@@ -115,11 +140,13 @@ impl<R: Read> Pump<R> {
             self.content = line != END_CONTENT;
             give(Piece::Protocol(line));
         } else if let Some(json) = line.strip_prefix(RECORD_SEPARATOR as char) {
-            match serde_json::from_str(json) {
-                Ok(frame) => give(Piece::Frame(frame)),
-                Err(_) if json.starts_with("{\"end\":") => give(Piece::End),
-                Err(_) => give(Piece::Text(line + "\n")),
-            }
+            give(match (serde_json::from_str(json), serde_json::from_str(json)) {
+                (Ok(frame), _) => Piece::Frame(frame),
+                (_, Ok(Word::End(_))) => Piece::End,
+                (_, Ok(Word::Snapshot(process))) => Piece::Snapshot(process),
+                (_, Ok(Word::Revived { lost_threads })) => Piece::Revived { lost_threads },
+                _ => Piece::Text(line + "\n"),
+            });
         } else if line.starts_with(BEGIN_CONTENT) {
             self.content = true;
             give(Piece::Protocol(line));

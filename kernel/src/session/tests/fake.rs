@@ -2,15 +2,17 @@
 //!
 //! `print TEXT`, `warn TEXT`, `flood N` (N lines), `show ID TEXT`, `update ID TEXT`, `clear`,
 //! `value TEXT`, `ask PROMPT` (shows the answer as the value), `password PROMPT`, `fail TEXT`,
-//! `wait` (until interrupted), `panic`.
+//! `wait` (until interrupted), `panic`, `target NAME` (a comm target that echoes), `open ID` (opens
+//! a comm), `hear` (waits for a comm's message and shows its data as the value).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::comm::{CommKind, CommMessage};
 use crate::output::{
-    CellError, CellIo, Completeness, Completion, Completions, Execution, InputRequest, Interpreter,
-    Interrupter, MimeBundle, Output, StreamName,
+    Assistant, CellError, CellIo, Completeness, Completion, Completions, Execution, InputRequest,
+    Interpreter, Interrupter, MimeBundle, Output, StreamName,
 };
 
 #[derive(Debug, Default)]
@@ -57,6 +59,25 @@ impl Interpreter for Fake {
                     }
                     return failed("KeyboardInterrupt", "the cell was stopped");
                 }
+                "target" | "open" => {
+                    let (kind, id, target) = match command {
+                        "target" => (CommKind::Target, "", rest),
+                        _ => (CommKind::Open, rest, "jupyter.widget"),
+                    };
+                    let (id, target) = (id.into(), target.into());
+                    io.output(Output::Comm(CommMessage {
+                        id,
+                        kind,
+                        target,
+                        ..CommMessage::default()
+                    }));
+                }
+                "hear" => {
+                    let heard =
+                        io.next_comm().map(|m| serde_json::Value::Object(m.data).to_string());
+                    execution.result =
+                        Some(MimeBundle::text(heard.unwrap_or_else(|| "nothing".into())));
+                }
                 "panic" => panic!("the interpreter itself fails"),
                 _ => return failed("Error", line),
             }
@@ -64,18 +85,11 @@ impl Interpreter for Fake {
         execution
     }
 
-    fn complete(&mut self, code: &str, cursor: usize) -> Completions {
-        let start = code[..cursor].rfind([' ', '\n']).map_or(0, |at| at + 1);
-        let typed = &code[start..cursor];
-        let matches = [("print", "function"), ("password", "function"), ("wait", "keyword")];
-        let matches = matches.into_iter().filter(|(text, _)| text.starts_with(typed));
-        let matches = matches.map(|(text, kind)| Completion { text: text.into(), kind });
-        Completions { start, end: cursor, matches: matches.collect() }
-    }
-
-    fn inspect(&mut self, code: &str, cursor: usize) -> Option<MimeBundle> {
-        let found = code[..cursor].ends_with("print");
-        found.then(|| MimeBundle::text("print TEXT: prints the text"))
+    fn comm(&mut self, message: &CommMessage, io: &mut dyn CellIo) {
+        if message.kind != CommKind::Close {
+            let (id, data) = (message.id.clone(), message.data.clone());
+            io.output(Output::Comm(CommMessage { id, data, ..CommMessage::default() }));
+        }
     }
 
     fn is_complete(&self, code: &str) -> Completeness {
@@ -88,6 +102,32 @@ impl Interpreter for Fake {
 
     fn interrupter(&self) -> Box<dyn Interrupter> {
         Box::new(Stop(Arc::clone(&self.interrupted)))
+    }
+
+    fn assistant(&self) -> Box<dyn Assistant> {
+        Box::new(Help)
+    }
+}
+
+struct Help;
+
+impl Assistant for Help {
+    fn complete(&mut self, code: &str, cursor: usize) -> Completions {
+        let start = code[..cursor].rfind([' ', '\n']).map_or(0, |at| at + 1);
+        let typed = &code[start..cursor];
+        let matches = [("print", "function"), ("password", "function"), ("wait", "keyword")];
+        let matches = matches.into_iter().filter(|(text, _)| text.starts_with(typed));
+        let matches = matches.map(|(text, kind)| Completion {
+            text: text.into(),
+            kind: kind.into(),
+            signature: format!("{text} TEXT"),
+        });
+        Completions { start, end: cursor, matches: matches.collect() }
+    }
+
+    fn inspect(&mut self, code: &str, cursor: usize) -> Option<MimeBundle> {
+        let found = code[..cursor].ends_with("print");
+        found.then(|| MimeBundle::text("print TEXT: prints the text"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{LayerError, Maps, Vectors};
 use crate::gradient::{put, take, values};
+use crate::threads;
 use dfdx::nn::{Module, NonMutableModule};
 use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::{Cpu, PutTape, SplitTape, Tape, Tensor, TensorFromVec};
@@ -25,11 +26,14 @@ impl<S: Shape, T: Tape<f32, Cpu>> Module<Tensor<S, f32, Cpu, T>> for Relu {
         let (input, mut tape) = input.try_contiguous()?.split_tape();
         let mut y = values(&input);
         let mut active = vec![false; y.len()];
-        y.par_chunks_mut(TASK_LEN).zip(active.par_chunks_mut(TASK_LEN)).for_each(|(y, active)| {
+        let one = |(y, active): (&mut [f32], &mut [bool])| {
             for (y, active) in y.iter_mut().zip(active) {
                 *active = *y > 0.0;
                 *y = if *y < 0.0 { 0.0 } else { *y };
             }
+        };
+        threads::install(|| {
+            y.par_chunks_mut(TASK_LEN).zip(active.par_chunks_mut(TASK_LEN)).for_each(one);
         });
         let output = Cpu::default().try_tensor_from_vec(y, *input.shape())?;
         if T::OWNS_TAPE {
@@ -37,13 +41,16 @@ impl<S: Shape, T: Tape<f32, Cpu>> Module<Tensor<S, f32, Cpu, T>> for Relu {
             tape.add_backward_op(move |gradients| {
                 let dy = take(gradients.get_or_alloc_mut(&output_ghost)?);
                 let dx = &mut **gradients.get_or_alloc_mut(&input_ghost)?;
-                dx.par_chunks_mut(TASK_LEN)
-                    .zip(dy.par_chunks(TASK_LEN).zip(active.par_chunks(TASK_LEN)))
-                    .for_each(|(dx, (dy, active))| {
-                        for (dx, (dy, active)) in dx.iter_mut().zip(dy.iter().zip(active)) {
-                            *dx += if *active { *dy } else { 0.0 };
-                        }
-                    });
+                let one = |(dx, (dy, active)): (&mut [f32], (&[f32], &[bool]))| {
+                    for (dx, (dy, active)) in dx.iter_mut().zip(dy.iter().zip(active)) {
+                        *dx += if *active { *dy } else { 0.0 };
+                    }
+                };
+                threads::install(|| {
+                    dx.par_chunks_mut(TASK_LEN)
+                        .zip(dy.par_chunks(TASK_LEN).zip(active.par_chunks(TASK_LEN)))
+                        .for_each(one);
+                });
                 put(gradients.get_or_alloc_mut(&output_ghost)?, dy);
                 Ok(())
             });

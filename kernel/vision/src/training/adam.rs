@@ -3,6 +3,7 @@
 use crate::gradient::{take, values};
 use crate::layer::LayerError;
 use crate::network::{Network, ParameterVisitor};
+use crate::threads;
 use dfdx::shapes::Shape;
 use dfdx::tensor::{Cpu, Gradients, Tensor};
 use rayon::prelude::*;
@@ -88,23 +89,26 @@ impl ParameterVisitor for Update<'_> {
         }
         let (first, second) = &mut self.adam.moments[self.next];
         let (step_size, root_correction) = (self.step_size, self.root_correction);
-        let finite = weights
-            .par_chunks_mut(TASK_LEN)
-            .zip(gradient.par_chunks(TASK_LEN))
-            .zip(first.par_chunks_mut(TASK_LEN).zip(second.par_chunks_mut(TASK_LEN)))
-            .map(|((weights, gradient), (first, second))| {
-                let mut finite = true;
-                for ((w, g), (m, v)) in
-                    weights.iter_mut().zip(gradient).zip(first.iter_mut().zip(second))
-                {
-                    *m = BETA1 * *m + (1.0 - BETA1) * g;
-                    *v = BETA2 * *v + (1.0 - BETA2) * g * g;
-                    *w -= step_size * *m / (v.sqrt() / root_correction + EPSILON);
-                    finite &= w.is_finite();
-                }
-                finite
-            })
-            .reduce(|| true, |a, b| a & b);
+        let update = || {
+            weights
+                .par_chunks_mut(TASK_LEN)
+                .zip(gradient.par_chunks(TASK_LEN))
+                .zip(first.par_chunks_mut(TASK_LEN).zip(second.par_chunks_mut(TASK_LEN)))
+                .map(|((weights, gradient), (first, second))| {
+                    let mut finite = true;
+                    for ((w, g), (m, v)) in
+                        weights.iter_mut().zip(gradient).zip(first.iter_mut().zip(second))
+                    {
+                        *m = BETA1 * *m + (1.0 - BETA1) * g;
+                        *v = BETA2 * *v + (1.0 - BETA2) * g * g;
+                        *w -= step_size * *m / (v.sqrt() / root_correction + EPSILON);
+                        finite &= w.is_finite();
+                    }
+                    finite
+                })
+                .reduce(|| true, |a, b| a & b)
+        };
+        let finite = threads::install(update);
         if !finite && self.broken.is_none() {
             self.broken = Some(self.next);
         }

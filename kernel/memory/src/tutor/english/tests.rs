@@ -13,6 +13,7 @@ fn short(intent: &Intent) -> String {
         Intent::AskAll => "?*".into(),
         Intent::LookUp { key, follow: true } => format!("look up {key}, follow"),
         Intent::LookUp { key, follow: false } => format!("look up {key}"),
+        Intent::Tell { agent, message } => format!("@{agent} {message}"),
         Intent::AskOpen(text) => format!("open: {text}"),
         Intent::Greet => "greet".into(),
         Intent::Unclear(text) => format!("unclear: {text}"),
@@ -96,6 +97,7 @@ fn deletion_and_the_rest() {
     check("Forget that I live in Lyon", "-home");
     check("forget what my dog is called", "-dog name");
     check("Forget everything!", "-*");
+    check("Tell the agent ben: I live in Lyon, too.", "@ben I live in Lyon, too.");
     check("Hello there!", "greet");
     check("The sky is blue", "unclear: The sky is blue");
     check("", "");

@@ -1,0 +1,199 @@
+//! How long the journal takes, with everything on: full build, build after one edit, memory.
+//!
+//! ```text
+//! cargo bench -p momentum-journal --bench site -- [--sizes 100,1000,10000] [--rounds 3]
+//!     [--generator gen_entries.py] [--peers]
+//! ```
+//!
+//! Entries come from a generator of its own, or from a script called as `python3 SCRIPT FLAVOUR N
+//! FOLDER` with the flavours `plain`, `zola`, `hugo` and `mdbook`. `--peers` builds the same entries
+//! with the programs of these names that are found on PATH, in the same rounds as ours.
+
+#[path = "site/generator.rs"]
+mod generator;
+#[path = "site/peer.rs"]
+mod peer;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use momentum_journal::{BuildConfig, Site};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--one-build") {
+        return one_build(Path::new(&arguments[at + 1]));
+    }
+    let value = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).cloned()
+    };
+    let sizes: Vec<usize> = value("--sizes")
+        .unwrap_or_else(|| "100,1000,10000".into())
+        .split(',')
+        .map(|size| size.parse().expect("--sizes takes numbers"))
+        .collect();
+    let rounds: usize =
+        value("--rounds").map_or(3, |rounds| rounds.parse().expect("--rounds takes a number"));
+    let generator = value("--generator").map(PathBuf::from);
+    let peers = if arguments.iter().any(|argument| argument == "--peers") {
+        peer::found()
+    } else {
+        Vec::new()
+    };
+    println!("{}", machine());
+    println!("momentum-journal {}", env!("CARGO_PKG_VERSION"));
+    for peer in &peers {
+        println!("{}: {}", peer.name, peer.version);
+    }
+    println!("\n| entries | what | median | peak memory | |\n|---|---|---|---|---|");
+    let mut full = Vec::new();
+    for size in &sizes {
+        full.push((*size, measure(*size, rounds, generator.as_deref(), &peers)));
+    }
+    notebook(rounds);
+    if let (Some(first), Some(last)) = (full.first(), full.last())
+        && first.0 < last.0
+    {
+        let exponent = (last.1.as_secs_f64() / first.1.as_secs_f64()).ln()
+            / (last.0 as f64 / first.0 as f64).ln();
+        println!("\nGrowth from {} to {} entries: exponent {exponent:.2}", first.0, last.0);
+    }
+}
+
+/// One build in a process of its own, so that its memory is its own.
+fn one_build(root: &Path) {
+    let started = Instant::now();
+    let report = Site::open(root, BuildConfig::default())
+        .and_then(|mut site| site.build())
+        .unwrap_or_else(|error| panic!("{error}"));
+    println!("{} {} {}", started.elapsed().as_micros(), report.changed.len(), peak());
+}
+
+fn build(root: &Path) -> (Duration, usize, String) {
+    let program = std::env::current_exe().expect("this program's own path");
+    let output = Command::new(program).arg("--one-build").arg(root).output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut words = text.split_whitespace();
+    let micros = words.next().and_then(|word| word.parse().ok()).expect("a time");
+    let changed = words.next().and_then(|word| word.parse().ok()).expect("a count");
+    let kilobytes: u64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+    (Duration::from_micros(micros), changed, format!("{} MB", kilobytes / 1024))
+}
+
+/// The most memory this process has had, in kilobytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+/// Measures one size; gives our time for a full build.
+fn measure(size: usize, rounds: usize, generator: Option<&Path>, peers: &[peer::Peer]) -> Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ours = folder.path().join("momentum");
+    generator::write(generator, "plain", size, &ours);
+    std::fs::write(ours.join("momentum.yaml"), "title: Journal\nbase_url: https://example.org\n")
+        .expect("written");
+    for peer in peers {
+        peer.prepare(generator, size, &folder.path().join(peer.name));
+    }
+    let mut full = Vec::new();
+    let mut others: Vec<Vec<(Duration, u64)>> = vec![Vec::new(); peers.len()];
+    let mut memory = String::new();
+    for _ in 0..rounds {
+        for left in ["_site", "._site.double", ".momentum"] {
+            let _ = std::fs::remove_dir_all(ours.join(left));
+        }
+        let (time, _, most) = build(&ours);
+        full.push(time);
+        memory = most;
+        for (peer, times) in peers.iter().zip(&mut others) {
+            times.push(peer.build(&folder.path().join(peer.name)));
+        }
+    }
+    let full = median(full);
+    row(size, "momentum, full build", full, &memory, "");
+    for (peer, times) in peers.iter().zip(others) {
+        let memory = times.iter().map(|(_, kilobytes)| *kilobytes).max().unwrap_or(0) / 1024;
+        let time = median(times.into_iter().map(|(time, _)| time).collect());
+        let ratio = format!("{:.1} × ours", time.as_secs_f64() / full.as_secs_f64());
+        row(size, &format!("{}, full build", peer.what), time, &format!("{memory} MB"), &ratio);
+    }
+    let entry = std::fs::read_dir(ours.join("entries"))
+        .expect("entries")
+        .flatten()
+        .map(|entry| entry.path())
+        .max()
+        .expect("an entry");
+    // Files that were written a moment ago are read again, because their times prove nothing.
+    std::thread::sleep(Duration::from_millis(1500));
+    build(&ours);
+    let mut edits = Vec::new();
+    let mut text = std::fs::read_to_string(&entry).expect("text");
+    for round in 0..rounds.max(5) {
+        text.push_str(&format!("\nAn edit was made here, number {round}.\n"));
+        std::fs::write(&entry, &text).expect("written");
+        let (time, changed, most) = build(&ours);
+        assert!((1..20).contains(&changed), "{changed} files changed");
+        edits.push(time);
+        memory = most;
+    }
+    row(size, "momentum, one edit, new process", median(edits), &memory, "");
+    let mut site = Site::open(&ours, BuildConfig::default()).expect("opens");
+    site.build().expect("builds");
+    let mut edits = Vec::new();
+    for round in 0..rounds.max(5) {
+        text.push_str(&format!("\nAnother edit was made here, number {round}.\n"));
+        std::fs::write(&entry, &text).expect("written");
+        let started = Instant::now();
+        let report = site.build().expect("builds");
+        edits.push(started.elapsed());
+        assert!((1..20).contains(&report.changed.len()));
+    }
+    row(size, "momentum, one edit, same process", median(edits), "", "");
+    full
+}
+
+/// A notebook of fifty cells with ten pictures, rendered alone.
+fn notebook(rounds: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    generator::write_notebook(folder.path());
+    let mut times = Vec::new();
+    let mut site = Site::open(folder.path(), BuildConfig::default()).expect("opens");
+    site.build().expect("builds");
+    for round in 0..rounds.max(5) {
+        generator::touch_notebook(folder.path(), round);
+        let started = Instant::now();
+        site.build().expect("builds");
+        times.push(started.elapsed());
+    }
+    row(1, "momentum, notebook of 50 cells with 10 pictures", median(times), "", "");
+}
+
+fn row(size: usize, what: &str, time: Duration, memory: &str, remark: &str) {
+    println!("| {size} | {what} | {:.1} ms | {memory} | {remark} |", time.as_secs_f64() * 1000.0);
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// Processor, cores and date.
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map(|line| line.trim_start_matches(['\t', ' ', ':']).to_owned())
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default().to_owned();
+    let today = Command::new("date").arg("+%F").output();
+    let date = today.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
+    format!("{name}, {cores} cores, load {load}, {}", date.unwrap_or_default())
+}

@@ -1,0 +1,91 @@
+//! Other programs that build the same entries.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::generator;
+
+/// A program found on PATH.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    /// What it is asked to do.
+    pub(crate) what: &'static str,
+    pub(crate) version: String,
+}
+
+const KNOWN: [(&str, &str, &str); 3] = [
+    ("zola", "Zola with highlighting and search", "--version"),
+    ("hugo", "Hugo with highlighting", "version"),
+    ("mdbook", "mdBook as it is by default", "--version"),
+];
+
+/// The peers on PATH.
+pub(crate) fn found() -> Vec<Peer> {
+    let peers = KNOWN.iter().filter_map(|(name, what, ask)| {
+        let output = Command::new(name).arg(ask).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.lines().last().unwrap_or_default().to_owned();
+        Some(Peer { name, what, version })
+    });
+    peers.collect()
+}
+
+impl Peer {
+    pub(crate) fn prepare(&self, script: Option<&Path>, size: usize, folder: &Path) {
+        generator::write(script, self.name, size, folder);
+        if self.name == "zola" {
+            let path = folder.join("config.toml");
+            let text = std::fs::read_to_string(&path).expect("a configuration");
+            let text = text.replace("build_search_index = false", "build_search_index = true");
+            // Class names instead of colours, as ours.
+            let text = text.replace(
+                "[markdown]\n",
+                "[markdown]\n[markdown.highlighting]\ntheme = \"github-light\"\n",
+            );
+            std::fs::write(path, text).expect("written");
+        }
+    }
+
+    /// Builds; gives the time and the most memory, in kilobytes.
+    pub(crate) fn build(&self, folder: &Path) -> (Duration, u64) {
+        for left in ["public", "book"] {
+            let _ = std::fs::remove_dir_all(folder.join(left));
+        }
+        let arguments: &[&str] = match self.name {
+            "hugo" => &["--quiet"],
+            _ => &["build"],
+        };
+        let log: PathBuf = folder.join("bench.log");
+        let log = std::fs::File::create(log).expect("a log");
+        let started = Instant::now();
+        let mut child = Command::new(self.name)
+            .args(arguments)
+            .current_dir(folder)
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .expect("it starts");
+        let status = format!("/proc/{}/status", child.id());
+        let mut most = 0;
+        loop {
+            if let Ok(text) = std::fs::read_to_string(&status) {
+                let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+                let kilobytes =
+                    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+                most = most.max(kilobytes.unwrap_or(0));
+            }
+            if let Some(status) = child.try_wait().expect("it ends") {
+                let time = started.elapsed();
+                assert!(
+                    status.success(),
+                    "{} failed; see bench.log in {}",
+                    self.name,
+                    folder.display()
+                );
+                return (time, most);
+            }
+            std::thread::sleep(Duration::from_millis(4));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Links that lead nowhere, and pictures without words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finding, Rule, cell_place, text_of};
+use crate::entry::Entry;
+use crate::link::Target;
+use crate::linked::Notebooks;
+use crate::markdown;
+use crate::notebook::{Cell, CellKind, Notebook};
+use crate::problem::Problem;
+use crate::reference::{Reference, ReferenceTarget};
+use crate::root::folder_of;
+use crate::series::Series;
+use crate::suggest::did_you_mean;
+
+pub(super) fn findings(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
+    let anchors: BTreeMap<&str, BTreeSet<String>> =
+        series.entries.iter().map(|entry| (entry.file.as_str(), entry.anchors())).collect();
+    let mut findings = Vec::new();
+    for entry in &series.entries {
+        for reference in entry.references() {
+            let place = |message: String| {
+                Problem::at(&entry.file, &entry.text, reference.span.clone(), message)
+            };
+            if let Some((message, help)) = dead(series, notebooks, &anchors, entry, &reference) {
+                let mut problem = place(message);
+                problem.help = help;
+                findings.push(Finding::new(Rule::DeadLink, problem));
+            }
+            if reference.is_image && reference.text.trim().is_empty() {
+                let problem = place(format!("`{}` is shown without a text", reference.written))
+                    .with_help("say what it shows between the brackets: `![what it shows](...)`");
+                findings.push(Finding::new(Rule::MissingAlt, problem));
+            }
+        }
+        findings.extend(raw_images(entry));
+    }
+    for (file, notebook) in notebooks {
+        if let Some(notebook) = notebook {
+            findings.extend(in_notebook(series, notebooks, &anchors, file, notebook));
+        }
+    }
+    findings
+}
+
+/// Why a reference of an entry leads nowhere, and what it may have meant.
+fn dead(
+    series: &Series,
+    notebooks: &Notebooks,
+    anchors: &BTreeMap<&str, BTreeSet<String>>,
+    entry: &Entry,
+    reference: &Reference,
+) -> Option<(String, Option<String>)> {
+    match &reference.target {
+        ReferenceTarget::Notebook { file, label } => match notebooks.get(file) {
+            None => Some((
+                format!("there is no notebook `{file}`"),
+                did_you_mean(file, notebooks.keys().map(String::as_str)),
+            )),
+            Some(Some(notebook)) => {
+                let label = label.as_ref()?;
+                match notebook.cell(label) {
+                    Err(numbers) if numbers.is_empty() => Some((
+                        format!("no cell of `{file}` is labelled `{label}`"),
+                        did_you_mean(label, notebook.labels()),
+                    )),
+                    _ => None,
+                }
+            }
+            Some(None) => None,
+        },
+        ReferenceTarget::File { file, fragment } if file.ends_with(".md") => {
+            match (anchors.get(file.as_str()), fragment) {
+                (None, _) => Some((
+                    format!("there is no entry `{file}`"),
+                    did_you_mean(file, anchors.keys().copied()),
+                )),
+                (Some(known), Some(fragment)) => missing_anchor(known, fragment, file),
+                _ => None,
+            }
+        }
+        ReferenceTarget::File { file, .. } if !series.root.has_file(file) => {
+            Some((format!("there is no file `{file}`"), None))
+        }
+        ReferenceTarget::Anchor(name) if !name.is_empty() => {
+            let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+            missing_anchor(anchors.get(entry.file.as_str())?, &name, "this entry")
+        }
+        ReferenceTarget::Outside => {
+            Some((format!("`{}` leads out of the series", reference.written), None))
+        }
+        _ => None,
+    }
+}
+
+fn missing_anchor(
+    known: &BTreeSet<String>,
+    name: &str,
+    file: &str,
+) -> Option<(String, Option<String>)> {
+    // Footnotes have anchors of their own; a wrong one is no link but text.
+    if known.contains(name) || name.starts_with("fn-") || ["main", "toc", "ran"].contains(&name) {
+        return None;
+    }
+    let file = if file == "this entry" { file.to_owned() } else { format!("`{file}`") };
+    let help = did_you_mean(name, known.iter().map(String::as_str));
+    Some((format!("{file} has no heading `#{name}`"), help))
+}
+
+/// `<img>` without `alt` in an entry.
+fn raw_images(entry: &Entry) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for range in markdown_html(entry.body()) {
+        let html = entry.body()[range.clone()].to_ascii_lowercase();
+        for (at, _) in html.match_indices("<img") {
+            let tag = &html[at..html[at..].find('>').map_or(html.len(), |end| at + end)];
+            let named = tag.split_whitespace().any(|word| word.starts_with("alt="));
+            if !named {
+                let start = entry.body_start + range.start + at;
+                let span = start..start + tag.len();
+                let problem =
+                    Problem::at(&entry.file, &entry.text, span, "this picture has no `alt` text")
+                        .with_help("say what it shows: `alt=\"what it shows\"`");
+                findings.push(Finding::new(Rule::MissingAlt, problem));
+            }
+        }
+    }
+    findings
+}
+
+/// The places of raw HTML in markdown.
+fn markdown_html(text: &str) -> Vec<std::ops::Range<usize>> {
+    use pulldown_cmark::{Event, Parser};
+    Parser::new_ext(text, markdown::options())
+        .into_offset_iter()
+        .filter(|(event, _)| matches!(event, Event::Html(_) | Event::InlineHtml(_)))
+        .map(|(_, range)| range)
+        .collect()
+}
+
+/// The links and pictures of a notebook's text cells.
+fn in_notebook(
+    series: &Series,
+    notebooks: &Notebooks,
+    anchors: &BTreeMap<&str, BTreeSet<String>>,
+    file: &str,
+    notebook: &Notebook,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut text = None;
+    for cell in notebook.cells.iter().filter(|cell| cell.kind == CellKind::Markdown) {
+        for link in markdown::links(&cell.source) {
+            let mut add = |rule, message: String, help: Option<String>| {
+                let text = text.get_or_insert_with(|| text_of(series, file));
+                let message = format!("cell {}: {message}", cell.number);
+                let at = text.as_ref().and_then(|text| place(text, cell, &link.target));
+                let mut problem = match (&text, at) {
+                    (Some(text), Some(at)) => {
+                        Problem::at(file, text, at..at + link.target.len(), message)
+                    }
+                    _ => Problem::of_file(file, message),
+                };
+                problem.help = help;
+                findings.push(Finding::new(rule, problem));
+            };
+            match Target::parse(folder_of(file), &link.target) {
+                Target::Notebook { file, .. } if !notebooks.contains_key(&file) => {
+                    let help = did_you_mean(&file, notebooks.keys().map(String::as_str));
+                    add(Rule::DeadLink, format!("there is no notebook `{file}`"), help);
+                }
+                Target::File { file, .. }
+                    if !anchors.contains_key(file.as_str())
+                        && !file.starts_with("attachment:")
+                        && !series.root.has_file(&file) =>
+                {
+                    add(Rule::DeadLink, format!("there is no file `{file}`"), None);
+                }
+                Target::Outside => {
+                    let message = format!("`{}` leads out of the series", link.target);
+                    add(Rule::DeadLink, message, None);
+                }
+                _ => {}
+            }
+            if link.is_image && link.text.trim().is_empty() {
+                let help = "say what it shows between the brackets: `![what it shows](...)`";
+                let message = format!("`{}` is shown without a text", shortened(&link.target));
+                add(Rule::MissingAlt, message, Some(help.to_owned()));
+            }
+        }
+    }
+    findings
+}
+
+/// Where a target stands in the text of the notebook, at or after the cell's id.
+fn place(text: &str, cell: &Cell, target: &str) -> Option<usize> {
+    let from = cell_place(text, cell.id.as_deref()).unwrap_or(0);
+    let quoted = serde_json::Value::from(target).to_string();
+    let bare = &quoted[1..quoted.len() - 1];
+    text[from..].find(bare).map(|at| from + at).or_else(|| text.find(bare))
+}
+
+fn shortened(target: &str) -> String {
+    if target.chars().count() <= 60 {
+        target.to_owned()
+    } else {
+        target.chars().take(59).chain(['…']).collect()
+    }
+}

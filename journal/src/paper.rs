@@ -1,0 +1,216 @@
+//! The series on paper: a document for typst, which makes a PDF of it.
+//!
+//! This crate writes the document and its pictures. It does not run typst.
+
+mod formula;
+mod markup;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::entry::Entry;
+use crate::linked::{Linked, Picture, Shown};
+use crate::problem::{JournalError, Problem, Problems};
+use crate::raster::{BOLD, MONO, SANS};
+use crate::reference::ReferenceTarget;
+use crate::series::Series;
+use markup::{Figures, escaped, literal};
+
+/// How the document looks.
+const STYLE: &str = include_str!("../theme/paper.typ");
+
+/// A document for typst.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Paper {
+    /// The files: `main.typ`, and all that it names, by their paths relative to it. The folder
+    /// `fonts` holds those that `--font-path` should name.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The seconds since 1970 of the day of the latest entry: the document's date, so that the same
+    /// series gives the same bytes (`SOURCE_DATE_EPOCH`).
+    pub epoch: i64,
+}
+
+impl Series {
+    /// The whole series as a document for typst, with its figures.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let root = tempfile::tempdir()?;
+    /// # std::fs::create_dir(root.path().join("entries"))?;
+    /// std::fs::write(root.path().join("momentum.yaml"), "title: My log\n")?;
+    /// let entry = "---\nday: 1\ntitle: Hello\ndate: 2026-11-21\n---\nCost: *5 $*.\n";
+    /// std::fs::write(root.path().join("entries/day-01.md"), entry)?;
+    ///
+    /// let paper = momentum_journal::Series::open(root.path())?.paper()?;
+    /// let main = std::str::from_utf8(&paper.files["main.typ"])?;
+    /// assert!(main.contains("Cost\\: #emph[5 \\$]\\."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// All problems of entries, notebooks and figures at once.
+    pub fn paper(&self) -> Result<Paper, JournalError> {
+        let linked = Linked::read(self)?;
+        let mut files = BTreeMap::new();
+        let mut problems = Vec::new();
+        let config = self.config();
+        let mut main = format!(
+            "{STYLE}\n#show: journal.with(title: {}, author: {}, description: {}, language: {})\n",
+            literal(&config.title),
+            literal(&config.author),
+            literal(&config.description),
+            literal(config.language.split('-').next().unwrap_or("en")),
+        );
+        for entry in &self.entries {
+            let front = &entry.front;
+            main.push_str(&format!(
+                "\n#day({}, {}, {}, {})\n\n",
+                front.day,
+                literal(&front.title),
+                literal(&front.date.format("%-d %B %Y").to_string()),
+                literal(&front.summary),
+            ));
+            let mut figures =
+                EntryFigures { linked: &linked, entry, files: &mut files, problems: &mut problems };
+            main.push_str(&markup::render(entry.body(), &mut figures));
+        }
+        if !problems.is_empty() {
+            return Err(JournalError::Problems(Problems(problems)));
+        }
+        files.insert("main.typ".to_owned(), main.into_bytes());
+        let fonts = [("DejaVuSans", SANS), ("DejaVuSans-Bold", BOLD), ("DejaVuSansMono", MONO)];
+        files.extend(fonts.map(|(name, bytes)| (format!("fonts/{name}.ttf"), bytes.to_vec())));
+        let latest = self.entries.iter().map(|entry| entry.front.date).max().unwrap_or_default();
+        let epoch = latest.and_time(chrono::NaiveTime::MIN).and_utc().timestamp();
+        Ok(Paper { files, epoch })
+    }
+}
+
+struct EntryFigures<'a> {
+    linked: &'a Linked<'a>,
+    entry: &'a Entry,
+    files: &'a mut BTreeMap<String, Vec<u8>>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl EntryFigures<'_> {
+    fn shown(&mut self, target: &str, span: &Range<usize>, block: bool) -> Vec<Shown> {
+        match self.linked.show(self.entry, target, span, block) {
+            Ok(shown) => shown,
+            Err(problem) => {
+                self.problems.push(problem);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A picture as content; it is written beside the document.
+    fn picture(&mut self, picture: &Picture, alt: &str) -> String {
+        let (bytes, ending) = match picture {
+            Picture::Svg(xml) => (xml.clone().into_bytes(), "svg"),
+            Picture::Bytes(bytes, ending) => (bytes.clone(), *ending),
+        };
+        let name = format!("figures/{:04}.{ending}", self.files.len() + 1);
+        self.files.insert(name.clone(), bytes);
+        format!("image({}, alt: {})", literal(&name), literal(alt))
+    }
+
+    /// Which cell made a figure, in words.
+    fn source(&self, span: &Range<usize>) -> String {
+        let at = self.entry.body_start + span.start;
+        let references = self.entry.references();
+        let Some(reference) = references.into_iter().find(|one| one.span.start == at) else {
+            return String::new();
+        };
+        match reference.target {
+            ReferenceTarget::Notebook { file, label: Some(label) } => {
+                let state = self
+                    .linked
+                    .notebooks
+                    .get(&file)
+                    .and_then(Option::as_ref)
+                    .and_then(|notebook| notebook.cell(&label).ok())
+                    .map(|cell| cell.state.to_string())
+                    .unwrap_or_default();
+                format!("Cell {label} of {file}: {state}")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+impl Figures for EntryFigures<'_> {
+    fn figure(&mut self, target: &str, caption: &str, span: Range<usize>) -> String {
+        let mut parts = Vec::new();
+        for shown in self.shown(target, &span, true) {
+            parts.push(match &shown {
+                Shown::Picture(picture) => self.picture(picture, caption),
+                Shown::Text(text) | Shown::Value(text) => {
+                    format!("printed({})", literal(text))
+                }
+            });
+        }
+        if parts.is_empty() {
+            return String::new();
+        }
+        let source = self.source(&span);
+        let caption = escaped(caption);
+        format!("#shown(({},), [{caption}], {})\n\n", parts.join(", "), literal(&source))
+    }
+
+    fn value(&mut self, target: &str, span: Range<usize>) -> String {
+        match self.shown(target, &span, false).pop() {
+            Some(Shown::Value(text) | Shown::Text(text)) => text,
+            _ => String::new(),
+        }
+    }
+
+    fn address(&mut self, target: &str) -> Option<String> {
+        self.linked.address(self.entry, target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_becomes_typst_in_which_nothing_is_taken_for_markup() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("entries")).unwrap();
+        std::fs::write(root.path().join("momentum.yaml"), "title: \"A \\\"log\\\"\"\n").unwrap();
+        let body = "# One\n\n#import \"x\" *a* **b** ~~c~~ `d\"` @e [^n] $x^2$\n\n- a\n- b\n  1. c\n\n\
+                    > [!TIP]\n> t\n\n| h | i |\n|---|---|\n| 1 | 2 |\n\n```rust\nlet x = \"\\\\\";\n```\n\n\
+                    [l](https://example.org/?a=\"b) <b>html</b>\n\n[^n]: Note.\n";
+        let text = format!("---\nday: 1\ntitle: T]\ndate: 2026-11-22\n---\n{body}");
+        std::fs::write(root.path().join("entries/day-01.md"), text).unwrap();
+        let paper = Series::open(root.path()).unwrap().paper().unwrap();
+        let main = String::from_utf8(paper.files["main.typ"].clone()).unwrap();
+        insta::assert_snapshot!(main.strip_prefix(STYLE).unwrap(), @r#"
+        #show: journal.with(title: "A \"log\"", author: "", description: "", language: "en")
+
+        #day(1, "T]", "22 November 2026", "")
+
+
+        #heading(level: 2)[One]
+
+        \#import \"x\" #emph[a] #strong[b] #strike[c] #raw("d\"") \@e #footnote[Note\.] $attach(x, t: 2)$
+
+        #list([a], [b#enum(start: 1, [c])])
+
+        #note("Tip")[t
+
+        ]
+
+        #table(columns: 2, table.header([h], [i]), [1], [2])
+
+        #raw("let x = \"\\\\\";", block: true, lang: "rust")
+
+        #link("https://example.org/?a=\"b")[l] html
+        "#);
+        assert_eq!(paper.epoch, 1_795_305_600);
+        assert_eq!(paper.files.len(), 4);
+    }
+}

@@ -1,0 +1,99 @@
+//! The store in which a session's variables lie between cells.
+//!
+//! evcxr puts the text of such a module into every cell that uses a variable, and the compiler
+//! spends half of the cell's time on it. The kernel lets the cell use this one instead, which is
+//! compiled already. Its interface, and the lines that it prints, are those of evcxr 0.22.0
+//! (`evcxr_internal_runtime.rs`).
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How the message begins that a variable has another type than a cell expects.
+pub const VARIABLE_CHANGED_TYPE: &str = "EVCXR_VARIABLE_CHANGED_TYPE:";
+/// The message that a `?` has met an error.
+pub const USER_ERROR_OCCURRED: &str = "EVCXR_ERROR_OCCURRED";
+
+/// The variables of a session, by name.
+#[derive(Default)]
+pub struct VariableStore {
+    // Exactly what evcxr's own store holds: a cell with crates of its own uses that one.
+    variables: HashMap<String, Box<dyn Any + 'static>>,
+}
+
+impl VariableStore {
+    /// Keeps a value.
+    pub fn put_variable<T: 'static>(&mut self, name: &str, value: T) {
+        self.put(name, Box::new(value));
+    }
+
+    /// Whether a variable, if it is there, has this type; says so to evcxr if it has not.
+    pub fn check_variable<T: 'static>(&mut self, name: &str) -> bool {
+        let same = self.variables.get(name).is_none_or(|value| value.is::<T>());
+        if !same {
+            changed(name);
+        }
+        same
+    }
+
+    /// Takes a value out.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such variable, or one of another type: evcxr checks before.
+    pub fn take_variable<T: 'static>(&mut self, name: &str) -> T {
+        let Ok(value) = self.take(name).downcast() else { panic!("Variable changed type") };
+        *value
+    }
+
+    /// The shared value of this name, made if there is none.
+    ///
+    /// # Panics
+    ///
+    /// When the value has another type.
+    pub fn lazy_arc<T: 'static>(&mut self, name: &str, create: impl FnOnce() -> T) -> Arc<T> {
+        let value = self
+            .variables
+            .entry(name.to_owned())
+            .or_insert_with(|| Box::new(Arc::new(create())))
+            .downcast_ref::<Arc<T>>();
+        let Some(value) = value else { panic!("lazy_arc {name} changed type") };
+        Arc::clone(value)
+    }
+
+    fn put(&mut self, name: &str, value: Box<dyn Any>) {
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    fn take(&mut self, name: &str) -> Box<dyn Any> {
+        let Some(value) = self.variables.remove(name) else {
+            panic!("Variable '{name}' has gone missing")
+        };
+        value
+    }
+}
+
+fn changed(name: &str) {
+    eprintln!("The type of the variable {name} was redefined, so was lost.");
+    println!("{VARIABLE_CHANGED_TYPE}{name}");
+}
+
+/// An empty store, which the session never frees.
+pub fn create_variable_store() -> *mut VariableStore {
+    Box::into_raw(Box::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_comes_out_as_it_went_in() {
+        let mut store = VariableStore::default();
+        store.put_variable("v", vec![1, 2]);
+        assert!(store.check_variable::<Vec<i32>>("v"));
+        assert!(store.check_variable::<u8>("unknown"));
+        assert_eq!(store.take_variable::<Vec<i32>>("v"), [1, 2]);
+        assert!(!store.variables.contains_key("v"));
+    }
+}

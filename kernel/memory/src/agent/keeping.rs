@@ -1,0 +1,139 @@
+//! What an agent keeps in its storage: messages step by step, and the state of its queue.
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::core_memory::Block;
+use crate::agent::executor;
+use crate::agent::queue::Queue;
+use crate::agent::{Agent, AgentError};
+use crate::message::{Message, Role};
+use crate::storage::{MessageFilter, NewMessage, PageRequest, StorageError};
+
+/// The key under which the state of the queue is kept.
+const QUEUE: &str = "queue";
+
+/// The queue is the messages from a position on, and the summary of the ones before.
+#[derive(Debug, Serialize, Deserialize)]
+struct QueueState {
+    from: u64,
+    n_evicted: u64,
+    summary: Option<String>,
+}
+
+impl Agent {
+    /// Reads core memory, which other agents may have edited.
+    pub(crate) fn read_memory(&mut self) -> Result<(), AgentError> {
+        let blocks = self.storage.blocks(&self.id)?;
+        self.memory = blocks.into_iter().map(Block::from).collect();
+        Ok(())
+    }
+
+    /// Takes over what the storage has of the agent. Messages that were evicted are not read, so
+    /// the time does not grow with their number.
+    pub(crate) fn load(&mut self) -> Result<(), AgentError> {
+        self.is_old = true;
+        self.read_memory()?;
+        let n_messages = self.storage.agent(&self.id)?.map_or(0, |record| record.n_messages);
+        let state = match self.storage.state(&self.id, QUEUE)? {
+            Some(text) => serde_json::from_str(&text).map_err(|error| StorageError::Corrupt {
+                what: "the state of the agent's queue".to_owned(),
+                why: error.to_string(),
+            })?,
+            // An agent that was never evicted anything, or one that was imported.
+            None => {
+                QueueState { from: n_messages.saturating_sub(1_000), n_evicted: 0, summary: None }
+            }
+        };
+        self.queue = Queue::default();
+        self.queue.set_n_evicted(state.n_evicted);
+        let filter = MessageFilter { from_position: Some(state.from), ..MessageFilter::default() };
+        let kept = self.storage.messages(&self.id, &filter, PageRequest::all())?;
+        for stored in kept.items {
+            let message = without_speech(stored.message);
+            let opens = match message.role {
+                Role::User => true,
+                Role::System => !message.text.starts_with(super::pressure::WARNING),
+                _ => false,
+            };
+            // A result without its call is of no use to a model, and some endpoints refuse it.
+            if message.role != Role::Tool || !self.queue.is_empty() {
+                let longest = self.longest_message();
+                self.queue.push(message, opens, longest, &self.counter);
+            }
+        }
+        self.queue.set_positions(state.from);
+        self.queue.end_turn();
+        if let Some(summary) = &state.summary {
+            self.queue.set_summary(summary, self.window.summary_limit(), &self.counter);
+        }
+        Ok(())
+    }
+
+    /// The most tokens that one message takes in the queue; recall storage has the whole.
+    pub(crate) fn longest_message(&self) -> usize {
+        self.window.prompt_limit() / 3
+    }
+
+    /// Puts a message into the queue, and among those that this step will keep.
+    pub(crate) fn push(&mut self, message: Message, opens_turn: bool) {
+        let whole = NewMessage::new(with_speech(message.clone()), self.clock.now());
+        self.unkept.push(whole);
+        let longest = self.longest_message();
+        self.queue.push(message, opens_turn, longest, &self.counter);
+    }
+
+    /// Keeps the messages of a step in recall storage, all or none.
+    pub(crate) fn keep(&mut self) -> Result<(), AgentError> {
+        if !self.unkept.is_empty() {
+            let first = self.storage.append_messages(&self.id, &self.unkept)?;
+            self.queue.set_positions(first);
+            self.unkept.clear();
+        }
+        Ok(())
+    }
+
+    /// Keeps where the queue begins and what its summary says.
+    pub(crate) fn keep_queue_state(&self) -> Result<(), AgentError> {
+        let n_messages = self.storage.agent(&self.id)?.map_or(0, |record| record.n_messages);
+        let state = QueueState {
+            from: self.queue.first_position().unwrap_or(n_messages),
+            n_evicted: self.queue.n_evicted(),
+            summary: self.queue.summary().map(str::to_owned),
+        };
+        let text = serde_json::json!(state).to_string();
+        Ok(self.storage.set_state(&self.id, QUEUE, &text)?)
+    }
+
+    /// Begins a new conversation: the queue and its summary are emptied. Core memory stays, and so
+    /// does all that was said, in recall storage.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub fn start_afresh(&mut self) -> Result<(), AgentError> {
+        self.held = None;
+        self.unkept.clear();
+        self.queue = Queue::default();
+        self.is_warned = false;
+        self.keep_queue_state()
+    }
+}
+
+/// A message as recall storage keeps it: what the agent said by a call is its text, so that a
+/// search finds it.
+fn with_speech(message: Message) -> Message {
+    let text = if message.text.is_empty() { speech(&message) } else { None };
+    Message { text: text.unwrap_or_else(|| message.text.clone()), ..message }
+}
+
+/// A message as it stands in the queue, from what [`with_speech`] made of it.
+fn without_speech(message: Message) -> Message {
+    if !message.text.is_empty() && speech(&message).as_ref() == Some(&message.text) {
+        return Message { text: String::new(), ..message };
+    }
+    message
+}
+
+fn speech(message: &Message) -> Option<String> {
+    let said: Vec<_> = message.tool_calls.iter().filter_map(executor::speech).collect();
+    (!said.is_empty()).then(|| said.join("\n"))
+}

@@ -1,0 +1,142 @@
+//! Cells that were compiled before.
+//!
+//! A notebook that is run again compiles nothing: the library of a cell is found by a hash of all
+//! that decides it. The order of the items in evcxr's text is not among it, because evcxr keeps
+//! them in hash maps, and their order differs from run to run; the order of the user's own text is,
+//! by the chain of cells. Folder `cells` in the user's cache; safe to delete at any time.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use super::{CompilerConfig, VariableType};
+use crate::helpers::cache_folder;
+
+/// Another folder for the cells' libraries.
+const FOLDER: &str = "MOMENTUM_CELL_CACHE";
+/// How much the folder may hold before the oldest go.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+
+pub(super) struct CellCache {
+    folder: PathBuf,
+    /// What all cells of the session share: the compiler and the helpers.
+    common: String,
+}
+
+impl CellCache {
+    /// Nothing, if there is no folder to write to.
+    pub(super) fn open(config: &CompilerConfig) -> Option<CellCache> {
+        let folder = match std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
+            Some(folder) => PathBuf::from(folder),
+            None => cache_folder().ok()?.join("cells"),
+        };
+        fs::create_dir_all(&folder).ok()?;
+        let helpers = config.helpers.as_ref().map(|set| set.library.to_string_lossy().into_owned());
+        let common = format!(
+            "momentum-cell-1\n{}\n{}\n{}",
+            env!("CARGO_PKG_VERSION"),
+            config.version,
+            helpers.unwrap_or_default()
+        );
+        let cache = CellCache { folder, common };
+        cache.sweep();
+        Some(cache)
+    }
+
+    /// What decides a cell's library.
+    pub(super) fn key(&self, parts: &[&str], source: &str) -> String {
+        let mut lines: Vec<&str> = source.lines().collect();
+        lines.sort_unstable();
+        let mut hash = Sha256::new();
+        for part in [self.common.as_str()].iter().chain(parts).chain(&lines) {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Puts the library at its place; gives the text of which it was compiled.
+    pub(super) fn library(&self, key: &str, library: &Path) -> Option<String> {
+        let source = fs::read_to_string(self.file(key, "rs")).ok()?;
+        fs::copy(self.file(key, "so"), library).ok()?;
+        Some(source)
+    }
+
+    /// Keeps a library. If that fails, the cell is compiled again next time.
+    pub(super) fn keep_library(&self, key: &str, library: &Path, source: &str) {
+        if let Ok(bytes) = fs::read(library) {
+            // The text comes last: its presence says that the library is there.
+            let _ = self.write(key, "so", &bytes);
+            let _ = self.write(key, "rs", source.as_bytes());
+        }
+    }
+
+    pub(super) fn types(&self, key: &str) -> Option<Vec<VariableType>> {
+        serde_json::from_slice(&fs::read(self.file(key, "json")).ok()?).ok()
+    }
+
+    pub(super) fn keep_types(&self, key: &str, types: &[VariableType]) {
+        let _ = self.write(key, "json", &serde_json::to_vec(types).unwrap_or_default());
+    }
+
+    fn file(&self, key: &str, extension: &str) -> PathBuf {
+        self.folder.join(key).with_extension(extension)
+    }
+
+    fn write(&self, key: &str, extension: &str, content: &[u8]) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(content)?;
+        file.persist(self.file(key, extension))?;
+        Ok(())
+    }
+
+    /// Removes the oldest files, once there are too many.
+    fn sweep(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten();
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let about = entry.metadata().ok()?;
+                Some((about.modified().ok()?, about.len(), entry.path()))
+            })
+            .collect();
+        let mut bytes: u64 = files.iter().map(|(_, length, _)| length).sum();
+        if bytes <= MOST_BYTES {
+            return;
+        }
+        files.sort();
+        for (_, length, file) in files {
+            if bytes <= MOST_BYTES / 2 {
+                break;
+            }
+            bytes -= length;
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_may_change_places_and_the_cells_may_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = CellCache { folder: folder.path().to_owned(), common: "c".into() };
+        let key = cache.key(&["chain", "0"], "use a;\nuse b;\nx");
+        assert_eq!(key, cache.key(&["chain", "0"], "use b;\nuse a;\nx"));
+        assert_ne!(key, cache.key(&["other", "0"], "use a;\nuse b;\nx"));
+        assert_ne!(key, cache.key(&["chain", "2"], "use a;\nuse b;\nx"));
+
+        let library = folder.path().join("lib");
+        assert_eq!(cache.library(&key, &library), None);
+        fs::write(&library, "object").unwrap();
+        cache.keep_library(&key, &library, "source");
+        let other = folder.path().join("other");
+        assert_eq!(cache.library(&key, &other).unwrap(), "source");
+        assert_eq!(fs::read(&other).unwrap(), b"object");
+    }
+}

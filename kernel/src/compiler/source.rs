@@ -1,0 +1,69 @@
+//! The text that is compiled, made from the text that evcxr wrote.
+//!
+//! Nothing moves to another line, so that places in messages stay right.
+
+/// The first line that evcxr writes.
+const ALLOW: &str = "#![allow(unused_imports, unused_mut, dead_code)]";
+/// How the module begins that evcxr puts into each cell with variables.
+const RUNTIME: &str = "mod evcxr_internal_runtime {";
+/// How it ends.
+const RUNTIME_END: &str = "Box::into_raw(Box::new(VariableStore::new()))\n}\n}";
+
+/// The source with the helpers' own store of variables in place of evcxr's text of one.
+pub(super) fn with_runtime(source: &str, helpers: Option<&str>) -> String {
+    let place = helpers.and_then(|crate_name| {
+        let start = source.find(RUNTIME)?;
+        let end = start + source[start..].find(RUNTIME_END)? + RUNTIME_END.len();
+        Some((crate_name, start, end))
+    });
+    let Some((crate_name, start, end)) = place else { return source.to_owned() };
+    let lines = "\n".repeat(source[start..end].matches('\n').count());
+    format!(
+        "{}use {crate_name}::variables as evcxr_internal_runtime;{lines}{}",
+        &source[..start],
+        &source[end..]
+    )
+}
+
+/// The source as it can be included into a crate whose attributes are evcxr's usual ones; nothing
+/// if it has others.
+pub(super) fn without_attributes(source: &str) -> Option<String> {
+    let rest = source.strip_prefix(ALLOW)?;
+    let other = rest.lines().any(|line| line.trim_start().starts_with("#!["));
+    (!other).then(|| rest.to_owned())
+}
+
+/// Whether a cell says itself what it must be linked to.
+pub(super) fn names_libraries(source: &str) -> bool {
+    source.contains("#[link(")
+}
+
+/// The crate into which a cell is included: all that can be done before the cell is known.
+pub(super) fn root(helpers: Option<&str>) -> String {
+    let helpers =
+        helpers.map(|crate_name| format!("extern crate {crate_name};\n")).unwrap_or_default();
+    format!("{ALLOW}\n{helpers}include!(\"lib.rs\");\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_is_replaced_and_no_line_moves() {
+        let source = format!("a\n{RUNTIME}\nb\n{RUNTIME_END}\nc");
+        let replaced = with_runtime(&source, Some("momentum_cells"));
+        assert_eq!(
+            replaced,
+            "a\nuse momentum_cells::variables as evcxr_internal_runtime;\n\n\n\n\nc"
+        );
+        assert_eq!(with_runtime(&source, None), source);
+        assert_eq!(with_runtime("fn f() {}", Some("momentum_cells")), "fn f() {}");
+    }
+
+    #[test]
+    fn attributes_of_the_cell_itself_are_seen() {
+        assert_eq!(without_attributes(&format!("{ALLOW}\nfn f() {{}}")).unwrap(), "\nfn f() {}");
+        assert_eq!(without_attributes(&format!("{ALLOW}\n#![allow(unused)]\n")), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! `momentum check`: what is wrong with a series.
+
+use std::path::{Path, PathBuf};
+
+use miette::{IntoDiagnostic, Result, miette};
+use momentum_journal::{CheckFormat, ComparisonConfig, Finding, Rule, Series};
+
+use crate::copy::RunCopy;
+use crate::helpers::Workshop;
+use crate::progress::cell_line;
+use crate::report;
+
+/// Look for what is wrong: dead links, missing texts, stale outputs, days, dates, keys.
+///
+/// Exits with 1 when something is found. No address of the web is asked.
+///
+/// Example: momentum check --rerun --format github
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The series: the folder with momentum.yaml, or with journal/momentum.yaml
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Run every notebook again, in a copy, and compare the outputs cell by cell
+    #[arg(long)]
+    rerun: bool,
+    /// How far numbers may be apart with --rerun, as a share of the larger one
+    #[arg(long, default_value_t = 1e-6, value_name = "SHARE")]
+    tolerance: f64,
+    /// Leave out cells with this tag with --rerun; can be given several times
+    #[arg(long = "skip-tag", default_value = "nondeterministic", value_name = "TAG")]
+    skip_tags: Vec<String>,
+    /// Do not look for this; can be given several times
+    #[arg(long, value_name = "RULE", value_parser = rule)]
+    allow: Vec<Rule>,
+    /// How findings are written
+    #[arg(long, default_value = "text", value_name = "FORMAT")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Github,
+}
+
+fn rule(name: &str) -> Result<Rule, String> {
+    let names = || Rule::ALL.map(Rule::name).join(", ");
+    Rule::ALL
+        .into_iter()
+        .find(|rule| rule.name() == name)
+        .ok_or_else(|| format!("the rules are {}", names()))
+}
+
+/// Whether nothing was found.
+pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
+    if !(0.0..=1.0).contains(&arguments.tolerance) {
+        return Err(miette!("--tolerance should be a share from 0 to 1"));
+    }
+    let series = Series::open(&arguments.folder).map_err(report::journal)?;
+    let mut found = series.check().map_err(report::journal)?;
+    if arguments.rerun {
+        let config = ComparisonConfig {
+            tolerance: arguments.tolerance,
+            skip: arguments.skip_tags.clone(),
+            ..ComparisonConfig::default()
+        };
+        let mut workshop = Workshop::open(0)?;
+        for notebook in series.notebooks().map_err(report::journal)? {
+            // A notebook that cannot be read has been found already.
+            if momentum_kernel::notebook::Notebook::read(&notebook).is_ok() {
+                found.add(rerun(&series, &notebook, &mut workshop, &config)?);
+            }
+        }
+    }
+    found.allow(&arguments.allow);
+    let format = match arguments.format {
+        Format::Text => CheckFormat::Text,
+        Format::Json => CheckFormat::Json,
+        Format::Github => CheckFormat::Github,
+    };
+    print!("{}", found.to_text(format));
+    Ok(found.findings.is_empty())
+}
+
+/// Runs a copy of a notebook, and compares.
+fn rerun(
+    series: &Series,
+    notebook: &Path,
+    workshop: &mut Workshop,
+    config: &ComparisonConfig,
+) -> Result<Vec<Finding>> {
+    eprintln!("Running a copy of {}", notebook.display());
+    let mut copy = RunCopy::of(notebook).into_diagnostic()?;
+    // A cell that fails now leaves its error in the copy, and so differs.
+    copy.run(workshop, &mut |_| {}, &mut cell_line)?;
+    series.compare_run(notebook, copy.path(), config).map_err(report::journal)
+}

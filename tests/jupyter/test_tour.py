@@ -1,0 +1,123 @@
+"""evcxr's tour of its kernel, in our own words: each thing that it shows, with evcxr's results.
+
+The tour itself is `evcxr_jupyter/samples/evcxr_jupyter_tour.ipynb` in evcxr's repository. Its
+crates come from the network, so a crate of this test's own takes their place.
+"""
+
+import time
+
+import pytest
+
+
+def test_streams_and_a_value(kernel):
+    result = kernel.ok('println!("Hello world");\neprintln!("Hello error");\nformat!("Hello {}", "world")')
+    assert result.text("stdout") == "Hello world\n"
+    assert result.text("stderr") == "Hello error\n"
+    assert result.of("execute_result")[0]["data"]["text/plain"] == '"Hello world"'
+
+
+def test_a_variable_is_changed_by_a_later_cell(kernel):
+    kernel.ok('let mut message = "Hello ".to_owned();')
+    kernel.ok('message.push_str("world!");')
+    assert kernel.value("message") == '"Hello world!"'
+
+
+def test_a_function_is_defined_again(kernel):
+    function = "pub fn fib(x: i32) -> i32 {\n    if x <= 2 {%d} else {fib(x - 2) + fib(x - 1)}\n}"
+    kernel.ok(function % 0)
+    assert kernel.value("(1..13).map(fib).collect::<Vec<i32>>()") == str([0] * 12)
+    kernel.ok(function % 1)
+    numbers = "let values = (1..13).map(fib).collect::<Vec<i32>>();\nvalues"
+    assert kernel.value(numbers) == "[1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144]"
+
+
+def test_a_thread_goes_on_between_cells(kernel):
+    kernel.ok(
+        "use std::sync::{Mutex, Arc};\n"
+        "let counter = Arc::new(Mutex::new(0i32));\n"
+        "std::thread::spawn({\n"
+        "    let counter = Arc::clone(&counter);\n"
+        "    move || {\n"
+        "        for i in 1..300 {\n"
+        "            *counter.lock().unwrap() += 1;\n"
+        "            std::thread::sleep(std::time::Duration::from_millis(100));\n"
+        "        }\n"
+        "}});"
+    )
+    first = int(kernel.value("*counter.lock()?"))
+    time.sleep(0.5)
+    assert int(kernel.value("*counter.lock()?")) > first >= 1
+
+
+def test_a_crate_is_added(kernel, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "coding"\nversion = "0.1.0"\nedition = "2024"\n')
+    (tmp_path / "src/lib.rs").write_text("pub fn encode(b: &[u8]) -> String { format!(\"{b:02x?}\") }\n")
+    value = kernel.value(f':dep coding = {{ path = "{tmp_path}" }}\ncoding::encode(&vec![1, 2, 3, 4])')
+    assert value == '"[01, 02, 03, 04]"'
+
+
+def test_a_type_shows_itself_as_html(kernel):
+    kernel.ok(
+        "use std::fmt::Debug;\n"
+        "pub struct Matrix<T> {pub values: Vec<T>, pub row_size: usize}\n"
+        "impl<T: Debug> Matrix<T> {\n"
+        "    pub fn evcxr_display(&self) {\n"
+        "        let mut html = String::new();\n"
+        '        html.push_str("<table>");\n'
+        "        for r in 0..(self.values.len() / self.row_size) {\n"
+        '            html.push_str("<tr>");\n'
+        "            for c in 0..self.row_size {\n"
+        '                html.push_str("<td>");\n'
+        '                html.push_str(&format!("{:?}", self.values[r * self.row_size + c]));\n'
+        '                html.push_str("</td>");\n'
+        "            }\n"
+        '            html.push_str("</tr>");\n'
+        "        }\n"
+        '        html.push_str("</table>");\n'
+        '        println!("EVCXR_BEGIN_CONTENT text/html\\n{}\\nEVCXR_END_CONTENT", html);\n'
+        "    }\n"
+        "}"
+    )
+    result = kernel.ok("let m = Matrix {values: vec![1,2,3,4], row_size: 2};\nm")
+    (shown,) = result.of("execute_result")
+    rows = "".join(f"<tr><td>{a}</td><td>{b}</td></tr>" for a, b in ((1, 2), (3, 4)))
+    assert shown["data"]["text/html"] == f"<table>{rows}</table>"
+
+
+def test_an_error_points_at_the_argument(kernel):
+    result = kernel.run('let mut s = String::new();\ns.push_str(format!("foo {}", 42));')
+    (error,) = result.of("error")
+    report = "\n".join(error["traceback"])
+    assert "mismatched types" in error["evalue"] and "expected `&str`, found `String`" in report
+
+
+def test_a_question_mark_ends_a_cell_with_its_error(kernel):
+    result = kernel.run('let port: u16 = "99999".parse()?;')
+    assert result.reply["status"] == "error"
+    assert "number too large" in result.text("stderr") + "\n".join(result.reply["traceback"])
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        (":vars", "message"),
+        (":help", ":dep"),
+        (":version", "0.22"),
+        (":timing", "Timing"),
+        (":timing", "Timing"),
+        (":opt 1", "1"),
+        (":opt 0", "0"),
+    ],
+)
+def test_commands(kernel, command, part):
+    (shown,) = kernel.ok(command).of("execute_result")
+    assert part.lower() in shown["data"]["text/plain"].lower()
+
+
+def test_clear_forgets_variables_and_functions(fresh_kernel):
+    fresh_kernel.ok("let kept = 1;\nfn one() -> i32 { 1 }")
+    fresh_kernel.ok(":clear")
+    assert fresh_kernel.run("kept").reply["status"] == "error"
+    assert fresh_kernel.run("one()").reply["status"] == "error"
+    assert fresh_kernel.value("1 + 1") == "2"
