@@ -1,12 +1,16 @@
 //! What can be read off a cell's text: its options, its variables, whether it is complete.
 
+mod definitions;
 mod variables;
 
 use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode, ast, ast::HasName};
 
 use crate::output::Completeness;
 
-pub(crate) use variables::{Typed, literal_type, nameless_let, new_variables, with_types};
+pub(crate) use definitions::Definitions;
+pub(crate) use variables::{
+    Typed, literal_type, nameless_let, new_variables, with_stand_ins, with_types,
+};
 
 /// The value of an option line on top of a cell, such as `//| label: curves`.
 ///
@@ -74,7 +78,7 @@ pub(crate) fn completeness(source: &str) -> Completeness {
     {
         let depth = usize::try_from(depth.max(0)).unwrap_or_default();
         Completeness::Incomplete { indent: "    ".repeat(depth) }
-    } else if errors.is_empty() || source.trim_start().starts_with(':') {
+    } else if errors.is_empty() || source.trim_start().starts_with([':', '?']) {
         Completeness::Complete
     } else {
         Completeness::Invalid
@@ -246,6 +250,7 @@ mod tests {
         check("1 + 1", Completeness::Complete);
         check("let x = 1;", Completeness::Complete);
         check(":vars", Completeness::Complete);
+        check("?show", Completeness::Complete);
         check("fn f() {", Completeness::Incomplete { indent: "    ".into() });
         check("let v = vec![\n    (1,", Completeness::Incomplete { indent: "        ".into() });
         check("let s = \"abc", Completeness::Incomplete { indent: String::new() });

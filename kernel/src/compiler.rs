@@ -6,31 +6,36 @@
 //! loaded; once a cell adds crates with `:dep`, the real cargo builds them, with the helpers still
 //! at hand.
 //!
-//! evcxr asks `rustup which cargo` for its cargo, so a session's folder holds two links to this
-//! very program, `rustup` and `cargo`, and stands first in the path of the kernel's process.
+//! evcxr asks `rustup which cargo` for its cargo, so a session's folder holds links to this very
+//! program, called `rustup`, `cargo` and `rustc`, and stands first in the path of the kernel's
+//! process.
 
+mod again;
 mod cache;
 mod direct;
 mod probe;
 mod server;
 mod source;
+mod stand_in;
+mod types;
 mod waiting;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
 use crate::helpers::{HelperSet, cache_folder};
-use crate::process::GIVEN_UP;
 use crate::toolchain::Toolchain;
 
-pub use probe::VariableType;
+pub(crate) use again::UNFIXABLE;
 pub(crate) use probe::left_types;
 pub(crate) use server::CompilerServer;
+pub use stand_in::run_if_called;
+pub use types::VariableType;
+pub(crate) use waiting::preload;
 
 /// Names the folder of the session to the stand-in.
 const SESSION: &str = "MOMENTUM_SESSION";
@@ -54,6 +59,10 @@ pub struct CompilerConfig {
     pub compiler_builtins: Option<PathBuf>,
     /// First line of `rustc --version`.
     pub version: String,
+    /// The folder of the standard library.
+    pub library_folder: PathBuf,
+    /// What makes a compiler wait for cells (see `waiting`).
+    pub preload: Option<PathBuf>,
 }
 
 impl CompilerConfig {
@@ -64,6 +73,10 @@ impl CompilerConfig {
             linker: direct::linker(&toolchain.library_folder, &path),
             compiler_builtins: direct::compiler_builtins(&toolchain.library_folder),
             version: toolchain.version.clone(),
+            library_folder: toolchain.library_folder.clone(),
+            preload: helpers
+                .as_ref()
+                .and_then(|set| waiting::preload(toolchain, set.library.parent()?)),
             rustc: toolchain.rustc.clone(),
             cargo: toolchain.cargo.clone(),
             host: toolchain.host.clone(),
@@ -81,7 +94,7 @@ impl CompilerConfig {
         let programs = folder.join("bin");
         fs::create_dir_all(&programs)?;
         let this = std::env::current_exe()?;
-        for name in ["rustup", "cargo"] {
+        for name in stand_in::NAMES {
             let link = programs.join(name);
             let _ = fs::remove_file(&link);
             std::os::unix::fs::symlink(&this, link)?;
@@ -110,6 +123,10 @@ impl CompilerConfig {
             ("PATH", path),
             ("EVCXR_TMPDIR", folder.join("crate").into()),
             ("RUST_SRC_PATH", library_stub(folder).into()),
+            // rust-analyzer's own questions; see `stand_in`.
+            (stand_in::STARTING, "1".into()),
+            ("CARGO", folder.join("bin/cargo").into()),
+            ("RUSTC", folder.join("bin/none").into()),
         ]
     }
 }
@@ -123,70 +140,6 @@ fn library_stub(folder: &Path) -> PathBuf {
 fn original_path() -> OsString {
     static ORIGINAL: OnceLock<OsString> = OnceLock::new();
     ORIGINAL.get_or_init(|| std::env::var_os("PATH").unwrap_or_default()).clone()
-}
-
-/// Runs as the stand-in if this process was started as such; else gives nothing.
-pub fn run_if_called() -> Option<ExitCode> {
-    let called = PathBuf::from(std::env::args_os().next()?);
-    let name = called.file_name()?.to_str()?;
-    if !matches!(name, "cargo" | "rustup") {
-        return None;
-    }
-    // Called by its full path, it belongs to the session in whose folder it lies.
-    let of_session = called.parent().and_then(Path::parent).filter(|_| called.is_absolute());
-    let folder =
-        of_session.map(PathBuf::from).or_else(|| std::env::var_os(SESSION).map(Into::into))?;
-    let read = fs::read(folder.join("compiler.json")).ok()?;
-    let config: CompilerConfig = serde_json::from_slice(&read).ok()?;
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let code = match name {
-        "rustup" => rustup(&config, &folder, &arguments),
-        _ => cargo(&config, &folder, &arguments),
-    };
-    Some(code)
-}
-
-/// Answers `rustup which cargo` and `rustup which rustc`; leaves all else to the real one.
-fn rustup(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
-    match arguments {
-        [which, tool] if which == "which" && tool == "cargo" => {
-            println!("{}", folder.join("bin/cargo").display());
-            ExitCode::SUCCESS
-        }
-        [which, tool] if which == "which" && tool == "rustc" => {
-            println!("{}", config.rustc.display());
-            ExitCode::SUCCESS
-        }
-        _ => replace(Command::new("rustup").args(arguments).env("PATH", &config.path)),
-    }
-}
-
-fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
-    let manifest = fs::read_to_string("Cargo.toml").unwrap_or_default();
-    let alone = direct::has_no_dependencies(&manifest);
-    let word = arguments.iter().find_map(|a| a.to_str().filter(|a| !a.starts_with('-')));
-    if word == Some("build") && fs::remove_file(folder.join(GIVEN_UP)).is_ok() {
-        eprintln!("error: the cell was given up");
-        return ExitCode::from(101);
-    }
-    match word {
-        Some("build") if alone => server::ask(folder, false),
-        Some("check") if alone => server::ask(folder, true),
-        Some("check") => probe::check_by_cargo(config, folder, arguments),
-        _ => {
-            // Who interrupts stops cargo itself: this process becomes it.
-            let _ = fs::write(folder.join(PROCESS), std::process::id().to_string());
-            replace(&mut direct::real_cargo(config, arguments, &[]))
-        }
-    }
-}
-
-/// Becomes another program: its exit code is ours.
-fn replace(command: &mut Command) -> ExitCode {
-    use std::os::unix::process::CommandExt;
-    let error = command.exec();
-    eprintln!("error: cannot run {:?}: {error}", command.get_program());
-    ExitCode::from(101)
 }
 
 /// The file with the number of the cargo that runs now.

@@ -20,11 +20,11 @@ use crate::comm::{CommMessage, CommPipe};
 use crate::compiler;
 use crate::helpers::HelperSet;
 use crate::output::{
-    Assistant, CellError, CellIo, Completeness, Execution, InputRequest, Interpreter, Interrupter,
-    MimeBundle, Output, StreamName,
+    Assistant, CellError, CellIo, Completeness, Completions, Execution, InputRequest, Interpreter,
+    Interrupter, MimeBundle, Output, StreamName,
 };
 use crate::process::{self, Control, Crash, Frame, FrameReader, FrameSender, Panic};
-use crate::report::{self, Diagnostic, History, State};
+use crate::report::{self, Diagnostic, History, Ran, State};
 use crate::toolchain::Toolchain;
 use evaluator::Evaluator;
 pub(crate) use evaluator::run_if_called;
@@ -74,7 +74,7 @@ pub struct Engine {
     number: u32,
     history: History,
     comms: Option<CommPipe>,
-    analyst: AnalystConfig,
+    analyst: Arc<Mutex<Analyst>>,
     scene: Arc<Mutex<Scene>>,
     stop: Arc<Stop>,
     time_limit: Option<Duration>,
@@ -94,7 +94,9 @@ enum Event {
 
 /// What evcxr said of a cell, in our words.
 struct Outcome {
-    /// The cell as it was compiled: with the types of its variables.
+    /// The cell as its author wrote it, without commands.
+    source: String,
+    /// The cell as it was compiled, perhaps with the types of its variables.
     compiled: String,
     content: MimeBundle,
     failure: Option<Failure>,
@@ -166,6 +168,7 @@ impl Engine {
         });
         let marks = start.recv().map_err(|_| EngineError::Start("it panicked".into()))??;
         std::thread::spawn(move || relay(frames, &event_sender));
+        let scene = Arc::default();
         Ok(Engine {
             requests,
             events,
@@ -174,8 +177,8 @@ impl Engine {
             number: 0,
             history: Vec::new(),
             comms: stop.folder.get().and_then(|f| CommPipe::open(&f.join("comm")).ok()),
-            analyst,
-            scene: Arc::default(),
+            analyst: Arc::new(Mutex::new(Analyst::new(analyst, Arc::clone(&scene)))),
+            scene,
             stop,
             time_limit,
             evaluation: Some(evaluation),
@@ -228,13 +231,14 @@ impl Engine {
             );
             return Execution { result: None, error: Some(error) };
         };
-        self.history.push((self.number, outcome.compiled.clone()));
+        let (compiled, source) = (outcome.compiled.clone(), outcome.source.clone());
+        self.history.push(Ran { number: self.number, compiled, source });
         if seen.crash.is_none()
             && !seen.unwound
             && !matches!(outcome.failure, Some(Failure::Compile(_)))
         {
             let mut scene = self.scene.lock().unwrap_or_else(PoisonError::into_inner);
-            scene.learn(self.number, &outcome.compiled, outcome.variables.clone());
+            scene.learn(self.number, &outcome.source, outcome.variables.clone());
         }
         let result = seen
             .result
@@ -272,7 +276,7 @@ impl Engine {
             Some(Failure::Compile(errors)) => {
                 let scene = self.scene.lock().unwrap_or_else(PoisonError::into_inner);
                 let lost = |name: &str| scene.lost(name);
-                Some(report::compile_error(self.number, &outcome.compiled, errors, &lost))
+                Some(report::compile_error(self.number, &outcome.source, errors, &lost))
             }
             Some(Failure::Ended) => Some(report::crash(&Crash::default(), &state)),
             Some(Failure::Message(message)) => Some(report::plain("Error", message)),
@@ -396,7 +400,7 @@ impl Interpreter for Engine {
     }
 
     fn assistant(&self) -> Box<dyn Assistant> {
-        Box::new(Analyst::new(self.analyst.clone(), Arc::clone(&self.scene)))
+        Box::new(SharedAnalyst(Arc::clone(&self.analyst)))
     }
 }
 
@@ -415,6 +419,19 @@ struct EngineInterrupter(Arc<Stop>);
 impl Interrupter for EngineInterrupter {
     fn interrupt(&self) {
         self.0.stop();
+    }
+}
+
+/// The session's one analyst, for all who have questions.
+struct SharedAnalyst(Arc<Mutex<Analyst>>);
+
+impl Assistant for SharedAnalyst {
+    fn complete(&mut self, code: &str, cursor: usize) -> Completions {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).complete(code, cursor)
+    }
+
+    fn inspect(&mut self, code: &str, cursor: usize) -> Option<MimeBundle> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).inspect(code, cursor)
     }
 }
 

@@ -148,6 +148,9 @@ pub fn prepare(
     progress: &mut dyn FnMut(HelperProgress, Duration),
 ) -> Result<HelperSet, HelperError> {
     let mut set = prepare_set(helpers, toolchain, progress)?;
+    if let Some(folder) = set.library.parent() {
+        let _ = crate::compiler::preload(toolchain, folder);
+    }
     set.sources = helpers.folders.iter().map(|folder| helpers.workspace.join(folder)).collect();
     Ok(set)
 }

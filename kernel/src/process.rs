@@ -78,8 +78,15 @@ pub(crate) fn supervisor(
         .env("MOMENTUM_SEED", config.seed.to_string())
         .env("PATH", path)
         .current_dir(&config.folder);
-    for private in ["EVCXR_TMPDIR", "RUST_SRC_PATH", "MOMENTUM_SESSION"] {
+    for private in ["EVCXR_TMPDIR", "RUST_SRC_PATH", "MOMENTUM_SESSION", "MOMENTUM_STARTING"] {
         command.env_remove(private);
+    }
+    // As the kernel's own environment has them, not as evcxr is to see them.
+    for tool in ["CARGO", "RUSTC"] {
+        match std::env::var_os(tool) {
+            Some(value) => command.env(tool, value),
+            None => command.env_remove(tool),
+        };
     }
     if let Some(bytes) = config.memory_limit {
         command.env(MEMORY_LIMIT, bytes.to_string());

@@ -15,8 +15,18 @@ pub(crate) use ending::{State, crash, interrupted, timeout};
 
 pub(crate) use suggestion::{notes, place};
 
-/// Cells as they were run, in order: the number and the text that was compiled.
-pub(crate) type History = Vec<(u32, String)>;
+/// Cells as they were run, in order.
+pub(crate) type History = Vec<Ran>;
+
+/// A cell that was run.
+#[derive(Debug, Clone)]
+pub(crate) struct Ran {
+    pub(crate) number: u32,
+    /// The text that was compiled; each of its lines holds the author's, and perhaps types.
+    pub(crate) compiled: String,
+    /// The author's text.
+    pub(crate) source: String,
+}
 
 /// One message of the compiler about a cell.
 #[derive(Debug, Clone, Default)]
@@ -116,8 +126,10 @@ pub(crate) fn panic(panic: &Panic, generated: &str, history: &History, state: &S
     let value = match (&place, &panic.file, panic.line) {
         (Some((number, line)), ..) => {
             report.push(format!("  --> cell [{number}], line {line}"));
-            if let Some(text) =
-                history.iter().find(|(n, _)| n == number).and_then(|(_, s)| s.lines().nth(line - 1))
+            if let Some(text) = history
+                .iter()
+                .find(|ran| ran.number == *number)
+                .and_then(|ran| ran.source.lines().nth(line - 1))
             {
                 report.push(format!("   | {}", text.trim_end()));
             }
@@ -168,7 +180,7 @@ fn locate(generated: &str, line: usize, history: &History) -> Option<(u32, usize
     let text = *lines.get(line.checked_sub(1)?)?;
     // Among equal lines, the n-th of the code is taken to be the n-th of the cell.
     let before = lines[..line - 1].iter().filter(|other| **other == text).count();
-    history.iter().rev().find_map(|(number, source)| {
+    history.iter().rev().find_map(|Ran { number, compiled: source, .. }| {
         let equal = |(_, candidate): &(usize, &str)| candidate.contains(text) && !text.is_empty();
         let found: Vec<usize> =
             source.lines().enumerate().filter(equal).map(|(at, _)| at + 1).collect();
@@ -235,10 +247,11 @@ mod tests {
 
     #[test]
     fn a_panic_is_found_in_the_newest_cell_that_has_its_line() {
-        let history = vec![
-            (1, "fn f() {\n    panic!(\"a\");\n}".to_owned()),
-            (2, "f();\nlet x = 1;".to_owned()),
-        ];
+        let ran = |number, text: &str| {
+            let (compiled, source) = (text.to_owned(), text.to_owned());
+            Ran { number, compiled, source }
+        };
+        let history = vec![ran(1, "fn f() {\n    panic!(\"a\");\n}"), ran(2, "f();\nlet x = 1;")];
         let generated = "fn f() {\n    panic!(\"a\");\n}\n#[x]\nf();\nlet x = 1;\n";
         assert_eq!(locate(generated, 2, &history), Some((1, 2)));
         assert_eq!(locate(generated, 5, &history), Some((2, 1)));

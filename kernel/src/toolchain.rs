@@ -3,14 +3,20 @@
 //! A cell links to the prebuilt helpers, and Rust has no stable binary interface: both must come
 //! from the same compiler, whatever toolchain is the default where the notebook lies.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::helpers::cache_folder;
 
 /// Set by rustup's `cargo` while it builds this kernel, such as `1.95.0-x86_64-unknown-linux-gnu`.
 const BUILT_BY: Option<&str> = option_env!("RUSTUP_TOOLCHAIN");
 
 /// Where the compiler is, and which one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
     /// The compiler itself, not rustup's proxy: a proxy costs 20 ms a cell.
     pub rustc: PathBuf,
@@ -55,7 +61,8 @@ pub enum ToolchainError {
 }
 
 impl Toolchain {
-    /// Finds the toolchain.
+    /// Finds the toolchain. What it says of itself is kept in the user's cache, for as long as the
+    /// compiler's file is the same.
     ///
     /// # Errors
     ///
@@ -63,6 +70,20 @@ impl Toolchain {
     pub fn find() -> Result<Toolchain, ToolchainError> {
         let rustc = find_tool("rustc")?;
         let cargo = find_tool("cargo")?;
+        let record = record(&rustc, &cargo);
+        let known = record.as_ref().and_then(|file| fs::read(file).ok());
+        if let Some(toolchain) = known.and_then(|json| serde_json::from_slice(&json).ok()) {
+            return Ok(toolchain);
+        }
+        let toolchain = Toolchain::ask(rustc, cargo)?;
+        // Not kept, it is asked again next time.
+        if let Some(file) = record {
+            let _ = keep(&file, &toolchain);
+        }
+        Ok(toolchain)
+    }
+
+    fn ask(rustc: PathBuf, cargo: PathBuf) -> Result<Toolchain, ToolchainError> {
         let verbose = run(&rustc, &["-vV"])?;
         let field = |name: &'static str| {
             verbose
@@ -105,7 +126,36 @@ pub(crate) fn release(version: &str) -> &str {
     version.split(' ').nth(1).unwrap_or_default()
 }
 
+/// The file that says what the toolchain has said of itself.
+fn record(rustc: &Path, cargo: &Path) -> Option<PathBuf> {
+    let about = fs::metadata(rustc).ok()?;
+    let when = about.modified().ok()?;
+    let text = format!("{} {} {} {when:?}", rustc.display(), cargo.display(), about.len());
+    let hash = format!("{:x}", Sha256::digest(text));
+    Some(cache_folder().ok()?.join("toolchains").join(&hash[..16]).with_extension("json"))
+}
+
+fn keep(file: &Path, toolchain: &Toolchain) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(file);
+    fs::create_dir_all(folder)?;
+    let written = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer(&written, toolchain)?;
+    written.persist(file)?;
+    Ok(())
+}
+
+/// The tool in rustup's folder of toolchains, if it is where rustup puts it.
+fn installed(tool: &str) -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = set("RUSTUP_HOME").or_else(|| Some(set("HOME")?.join(".rustup")))?;
+    let file = home.join("toolchains").join(BUILT_BY?).join("bin").join(tool);
+    file.is_file().then_some(file)
+}
+
 fn find_tool(tool: &'static str) -> Result<PathBuf, ToolchainError> {
+    if let Some(file) = installed(tool) {
+        return Ok(file);
+    }
     let mut rustup = Command::new("rustup");
     rustup.args(["which", tool]);
     if let Some(toolchain) = BUILT_BY {

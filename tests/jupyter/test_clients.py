@@ -1,4 +1,4 @@
-"""Clients as people use them: jupyter console, papermill, nbconvert, and VS Code's messages."""
+"""Clients as people use them: jupyter console, papermill, nbconvert, VS Code's and Quarto's messages."""
 
 import json
 import subprocess
@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pexpect
+from nbclient import NotebookClient
 
 from repository import PATIENCE
 from written import notebook
@@ -121,3 +122,36 @@ def test_the_messages_of_vs_code(fresh_kernel):
     session.send(client.control_channel.socket, interrupt)
     assert client.get_control_msg(timeout=30)["content"]["status"] == "ok"
     assert fresh_kernel.value("1 + 1") == "2"
+
+
+def test_the_way_of_quarto(kernelspec):
+    """Quarto itself is not here (its package on PyPI fetches the program from elsewhere): this is
+    what its notebook.py does with nbclient, in its order. It takes the `#|` lines off a cell, asks
+    for inline expressions with an empty cell, and opens a comm that no Rust kernel knows."""
+    book = notebook("let n = 20;\nn + 1", "let wrong: i32 = n;\npanic!(\"meant to\");", 'show(svg("<svg/>", "a figure"));')
+    client = NotebookClient(book, resources={"metadata": {}}, timeout=PATIENCE)
+    client.allow_errors, client.record_timing = False, False
+    client.create_kernel_manager()
+    client.start_new_kernel()
+    client.start_new_kernel_client()
+    try:
+        info = client.wait_for_reply(client.kc.kernel_info())
+        assert info["content"]["language_info"]["name"] == "rust"
+        opened = {"comm_id": "quarto_comm", "target_name": "quarto_kernel_setup", "data": {"options": {}}}
+        client.kc.shell_channel.send(client.kc.session.msg("comm_open", opened))
+        setup = nbformat.v4.new_code_cell("")
+        client.execute_cell(setup, 0, execution_count=1, store_history=False)
+        assert setup.outputs == []
+        first, failing, figure = book.cells
+        client.execute_cell(first, 1, execution_count=2, store_history=True)
+        assert first.outputs[0].data["text/plain"] == "21"
+        inline = client.kc.execute("", user_expressions={"0": "n * 2"})
+        reply = client.wait_for_reply(inline)["content"]
+        assert reply["user_expressions"]["0"]["data"]["text/plain"] == "40"
+        failing.metadata["tags"] = ["raises-exception"]
+        client.execute_cell(failing, 2, execution_count=3, store_history=True)
+        assert failing.outputs[-1].output_type == "error"
+        client.execute_cell(figure, 3, execution_count=4, store_history=True)
+        assert figure.outputs[0].data["image/svg+xml"] == "<svg/>"
+    finally:
+        client._cleanup_kernel()

@@ -28,26 +28,23 @@ def session(kernel):
     return kernel
 
 
-def roles(kernel) -> dict:
-    """The roles of a kernel's processes, and the memory of each in MB; the compiler that waits for a cell is one."""
+def roles(kernel) -> set:
+    """The roles of a kernel's processes; compilers come and go with the cells."""
     root = psutil.Process(kernel.manager.provisioner.pid)
-    found = {}
+    found = set()
     for process in [root, *root.children(recursive=True)]:
         try:
-            role = "compiler" if process.name() == "rustc" else process.environ().get("MOMENTUM_ROLE", "kernel")
-            found[role] = process.memory_full_info().pss >> 20
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue  # a compiler ends with its cell
+            if process.name() != "rustc":
+                found.add(process.environ().get("MOMENTUM_ROLE", "kernel"))
+        except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+            continue  # it ended meanwhile
     return found
 
 
 def test_nothing_of_it_is_started_before_it_is_asked_for(fresh_kernel):
+    """How much memory it all takes is measured by tests/bench/kernel.py: here it would depend on the moment."""
     fresh_kernel.ok("1 + 1")
-    memory = roles(fresh_kernel)
-    assert "analyst" not in memory
-    compiler = memory.pop("compiler", 0)
-    assert sum(memory.values()) <= 100, memory
-    assert compiler <= 250, compiler
+    assert roles(fresh_kernel) == {"kernel", "supervisor", "worker"}
     complete(fresh_kernel, "std::")
     assert "analyst" in roles(fresh_kernel)
 

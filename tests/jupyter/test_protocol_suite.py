@@ -1,8 +1,4 @@
-"""Jupyter's own suite for kernels, `jupyter_kernel_test`, on ours.
-
-One of its tests is left out by the suite itself: `test_pager` asks for IPython's pager payload,
-which the protocol calls deprecated, and which a kernel without magics such as `%page` has not.
-"""
+"""Jupyter's own suite for kernels, `jupyter_kernel_test`, on ours: whole, no test left out."""
 
 import jupyter_kernel_test
 import pytest
@@ -31,6 +27,7 @@ class TestKernelSuite(jupyter_kernel_test.KernelTests):
         {"text": "Bundle::te", "matches": {"text"}},
     ]
     code_inspect_sample = "println"
+    code_page_something = "?show"
     code_clear_output = "clear_output(false);"
     complete_code_samples = ["1 + 1", "fn f() -> u8 { 1 }"]
     incomplete_code_samples = ["fn f() {", "let x = (1,"]

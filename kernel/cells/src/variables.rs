@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// How the message begins that a variable has another type than a cell expects.
@@ -25,6 +26,19 @@ impl VariableStore {
     /// Keeps a value.
     pub fn put_variable<T: 'static>(&mut self, name: &str, value: T) {
         self.put(name, Box::new(value));
+    }
+
+    /// Keeps the value of a variable that the cell defines. What it returns is the type of that
+    /// value, under the variable's number in the cell: the kernel reads it in the compiler's own
+    /// listing of the cell.
+    #[inline(never)]
+    pub fn keep<const NUMBER: usize, T: 'static>(
+        &mut self,
+        name: &str,
+        value: T,
+    ) -> Kept<NUMBER, T> {
+        self.put(name, Box::new(value));
+        Kept(PhantomData)
     }
 
     /// Whether a variable, if it is there, has this type; says so to evcxr if it has not.
@@ -73,6 +87,9 @@ impl VariableStore {
     }
 }
 
+/// The type of a value that was kept.
+pub struct Kept<const NUMBER: usize, T>(PhantomData<T>);
+
 fn changed(name: &str) {
     eprintln!("The type of the variable {name} was redefined, so was lost.");
     println!("{VARIABLE_CHANGED_TYPE}{name}");
@@ -95,5 +112,7 @@ mod tests {
         assert!(store.check_variable::<u8>("unknown"));
         assert_eq!(store.take_variable::<Vec<i32>>("v"), [1, 2]);
         assert!(!store.variables.contains_key("v"));
+        let Kept(_) = store.keep::<3, _>("w", 'x');
+        assert_eq!(store.take_variable::<char>("w"), 'x');
     }
 }

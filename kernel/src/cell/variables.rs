@@ -33,16 +33,35 @@ pub(crate) fn new_variables(source: &str) -> Vec<String> {
 /// A cell into which types were written, and how to get back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Typed {
-    /// What is compiled.
+    /// What evcxr is given.
     pub(crate) text: String,
     /// What was written: where in `text`, what stood there, and what stands there now; in order.
     edits: Vec<(usize, String, String)>,
+    /// The names that stand for types which only the compiler will tell; see [`with_stand_ins`].
+    pub(crate) stand_ins: Vec<String>,
 }
 
 impl Typed {
     /// A cell into which nothing was written.
     pub(crate) fn plain(text: String) -> Typed {
-        Typed { text, edits: Vec::new() }
+        Typed { text, ..Typed::default() }
+    }
+
+    /// Of the names that stand for types: what stands there now and what stood there before, in
+    /// order. What was written around a pattern is not among it, since evcxr takes it apart.
+    pub(crate) fn replaced(&self) -> impl Iterator<Item = (&str, &str)> {
+        let plain = self.edits.iter().filter(|_| !self.stand_ins.is_empty());
+        let plain = plain.filter(|(_, _, now)| now.starts_with(':'));
+        plain.map(|(_, before, now)| (now.as_str(), before.as_str()))
+    }
+
+    /// The text that the compiler sees: of names that stand for types, nothing is left.
+    pub(crate) fn compiled(&self) -> String {
+        let mut text = self.text.clone();
+        for (now, before) in self.replaced() {
+            text = text.replacen(now, before, 1);
+        }
+        self.stand_ins.iter().rev().fold(text, |text, name| text.replace(name.as_str(), "_"))
     }
 
     /// The cell as its author wrote it.
@@ -98,6 +117,27 @@ pub(crate) fn with_types(source: &str, types: &[VariableType]) -> Typed {
         let nameable = !found.type_name.contains(['{', '}']) && !found.type_name.contains("impl ");
         nameable.then_some(found.type_name.as_str())
     };
+    written(source, &type_of)
+}
+
+/// Writes a name that stands for its type to each variable whose type the compiler has to tell, so
+/// that evcxr is content without anyone having asked. The names begin with `prefix`; nobody defines
+/// them: the kernel's compiler puts what the author wrote in their place.
+pub(crate) fn with_stand_ins(source: &str, prefix: &str) -> Typed {
+    let mut names = new_variables(source);
+    names.sort();
+    names.dedup();
+    let stand_ins: Vec<_> = (0..names.len()).map(|number| format!("{prefix}{number}")).collect();
+    let stand_in = |name: &str| {
+        let number = names.iter().position(|known| known == name)?;
+        Some(stand_ins[number].as_str())
+    };
+    let typed = written(source, &stand_in);
+    Typed { stand_ins, ..typed }
+}
+
+/// Writes what `type_of` says of each variable.
+fn written<'a>(source: &str, type_of: &dyn Fn(&str) -> Option<&'a str>) -> Typed {
     // From the end to the beginning: what is written does not move what comes before it.
     let mut written: Vec<(std::ops::Range<usize>, String)> = Vec::new();
     for found in untyped(source).into_iter().rev() {
@@ -108,7 +148,9 @@ pub(crate) fn with_types(source: &str, types: &[VariableType]) -> Typed {
             .collect();
         let Some(typed) = typed else { continue };
         if let ([(_, _, type_name)], true) = (typed.as_slice(), found.plain) {
-            written.push((found.annotation.into(), format!(": {type_name} ")));
+            let range = std::ops::Range::<usize>::from(found.annotation);
+            let lines = "\n".repeat(source[range.clone()].matches('\n').count());
+            written.push((range, format!(": {type_name} {lines}")));
         } else {
             let declared: String = typed
                 .iter()
@@ -255,6 +297,24 @@ mod tests {
             "let mut v: Vec<i32> = vec![1];",
         );
         check("let v: u8 = 1;", &[("v", "u8")], "let v: u8 = 1;");
+    }
+
+    #[test]
+    fn stand_ins_can_be_taken_out_again() {
+        let source = "let b\n  = f(); let (a, mut c) = g();\nlet d: u8 = 1; let b = h();";
+        let typed = with_stand_ins(source, "T_");
+        assert_eq!(typed.stand_ins, ["T_0", "T_1", "T_2"]);
+        assert_eq!(
+            typed.text,
+            "let b: T_1 \n= f(); let a: T_0; let mut c: T_2; (a, c, ) = { \
+             let (a, mut c) = g(); (a, c, ) };\nlet d: u8 = 1; let b: T_1 = h();"
+        );
+        assert_eq!(typed.original(), source);
+        assert_eq!(
+            typed.compiled(),
+            "let b\n  = f(); let a: _; let mut c: _; (a, c, ) = { \
+             let (a, mut c) = g(); (a, c, ) };\nlet d: u8 = 1; let b = h();"
+        );
     }
 
     #[test]

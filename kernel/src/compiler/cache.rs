@@ -12,16 +12,21 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use super::source::CellTypes;
 use super::{CompilerConfig, VariableType};
 use crate::helpers::cache_folder;
 
 /// Another folder for the cells' libraries.
 const FOLDER: &str = "MOMENTUM_CELL_CACHE";
+/// Begins the keys of what comes before the first cell.
+const START: &str = "start-";
 /// How much the folder may hold before the oldest go.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 pub(super) struct CellCache {
     folder: PathBuf,
+    /// What is compiled before the first cell, the same in each session: beside the helpers.
+    start: PathBuf,
     /// What all cells of the session share: the compiler and the helpers.
     common: String,
 }
@@ -35,15 +40,24 @@ impl CellCache {
         };
         fs::create_dir_all(&folder).ok()?;
         let helpers = config.helpers.as_ref().map(|set| set.library.to_string_lossy().into_owned());
+        let beside =
+            config.helpers.as_ref().and_then(|set| Some(set.library.parent()?.join("start")));
+        let start = beside.filter(|place| fs::create_dir_all(place).is_ok());
         let common = format!(
-            "momentum-cell-1\n{}\n{}\n{}",
+            "momentum-cell-2\n{}\n{}\n{}",
             env!("CARGO_PKG_VERSION"),
             config.version,
             helpers.unwrap_or_default()
         );
-        let cache = CellCache { folder, common };
+        let start = start.unwrap_or_else(|| folder.clone());
+        let cache = CellCache { folder, start, common };
         cache.sweep();
         Some(cache)
+    }
+
+    /// What decides the library of something that is compiled before the first cell.
+    pub(super) fn start_key(&self, parts: &[&str], source: &str) -> String {
+        format!("{START}{}", self.key(parts, source))
     }
 
     /// What decides a cell's library.
@@ -82,12 +96,38 @@ impl CellCache {
         let _ = self.write(key, "json", &serde_json::to_vec(types).unwrap_or_default());
     }
 
+    /// The types of a compiled cell's variables that nobody had written down.
+    pub(super) fn stand_ins(&self, key: &str) -> Option<CellTypes> {
+        serde_json::from_slice(&fs::read(self.file(key, "types")).ok()?).ok()
+    }
+
+    pub(super) fn keep_stand_ins(&self, key: &str, types: &CellTypes) {
+        if !types.0.is_empty() {
+            let _ = self.write(key, "types", &serde_json::to_vec(types).unwrap_or_default());
+        }
+    }
+
+    /// The messages of a start that does not compile: evcxr tries `42` in two ways.
+    pub(super) fn failure(&self, key: &str) -> Option<Vec<u8>> {
+        fs::read(self.file(key, "failed")).ok().filter(|_| key.starts_with(START))
+    }
+
+    pub(super) fn keep_failure(&self, key: &str, messages: &[u8]) {
+        if key.starts_with(START) {
+            let _ = self.write(key, "failed", messages);
+        }
+    }
+
+    fn folder(&self, key: &str) -> &Path {
+        if key.starts_with(START) { &self.start } else { &self.folder }
+    }
+
     fn file(&self, key: &str, extension: &str) -> PathBuf {
-        self.folder.join(key).with_extension(extension)
+        self.folder(key).join(key).with_extension(extension)
     }
 
     fn write(&self, key: &str, extension: &str, content: &[u8]) -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(self.folder(key))?;
         file.write_all(content)?;
         file.persist(self.file(key, extension))?;
         Ok(())
@@ -125,7 +165,8 @@ mod tests {
     #[test]
     fn items_may_change_places_and_the_cells_may_not() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = CellCache { folder: folder.path().to_owned(), common: "c".into() };
+        let place = folder.path().to_owned();
+        let cache = CellCache { start: place.join("start"), folder: place, common: "c".into() };
         let key = cache.key(&["chain", "0"], "use a;\nuse b;\nx");
         assert_eq!(key, cache.key(&["chain", "0"], "use b;\nuse a;\nx"));
         assert_ne!(key, cache.key(&["other", "0"], "use a;\nuse b;\nx"));

@@ -12,6 +12,9 @@ use super::waiting::{Running, set};
 /// Makes the compiler print types with their paths and without abbreviation.
 const FULL_PATHS: [&str; 2] = ["-Ztrim-diagnostic-paths=no", "--verbose"];
 
+/// The extension of the compiler's listing of a cell.
+pub(super) const LISTING: &str = "mir";
+
 /// Whether the manifest that evcxr wrote asks for no crate.
 pub(super) fn has_no_dependencies(manifest: &str) -> bool {
     manifest
@@ -39,7 +42,7 @@ fn rustc(config: &CompilerConfig) -> Command {
     rustc
 }
 
-/// The compiler that makes an object file of a cell.
+/// The compiler that makes an object file of a cell, and lists the types of its locals beside it.
 pub(super) fn object(
     config: &CompilerConfig,
     source: &Path,
@@ -47,23 +50,33 @@ pub(super) fn object(
     level: &str,
 ) -> Command {
     let mut rustc = rustc(config);
+    let mut emit = OsString::from("--emit=obj=");
+    emit.push(object);
+    emit.push(",mir=");
+    emit.push(object.with_extension(LISTING));
     rustc
-        .args(["--crate-type", "cdylib", "--emit=obj", "-Cpanic=unwind", "-Cembed-bitcode=no"])
+        .args(["--crate-type", "cdylib", "-Cpanic=unwind", "-Cembed-bitcode=no"])
         .args(["-Cdebug-assertions=on", "-Coverflow-checks=on", "-Ccodegen-units=1"])
         .arg(format!("-Copt-level={level}"))
-        .arg(source)
-        .arg("-o")
-        .arg(object);
+        .arg(emit)
+        .arg(source);
+    rustc
+}
+
+/// The compiler that tells whether a text has no errors.
+pub(super) fn check(config: &CompilerConfig, source: &Path, metadata: &Path) -> Command {
+    let mut rustc = rustc(config);
+    rustc.args(["--crate-type", "lib", "--emit=metadata"]).arg(source).arg("-o").arg(metadata);
     rustc
 }
 
 /// The compiler that tells the types of a cell's variables.
 pub(super) fn probe(config: &CompilerConfig, source: &Path, metadata: &Path) -> Command {
-    let mut rustc = rustc(config);
-    rustc.args(["--crate-type", "lib", "--emit=metadata"]).args(FULL_PATHS);
+    let mut rustc = check(config, source, metadata);
+    rustc.args(FULL_PATHS);
     // Full paths in messages are an unstable option of the stable compiler. Nothing of a probe is
     // ever run.
-    rustc.env("RUSTC_BOOTSTRAP", "1").arg(source).arg("-o").arg(metadata);
+    rustc.env("RUSTC_BOOTSTRAP", "1");
     rustc
 }
 
@@ -181,6 +194,7 @@ pub(super) fn real_cargo(
     cargo
         .args(arguments)
         .env("PATH", &config.path)
+        .env("RUSTC", &config.rustc)
         .env_remove("RUSTFLAGS")
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     cargo

@@ -1,28 +1,23 @@
-//! The types of a cell's variables, as the compiler infers them.
+//! Asking the compiler for the types of a cell's variables before the cell is compiled.
 //!
 //! evcxr must write down the type of each variable that it keeps, and asks rust-analyzer for it.
 //! Without the standard library's sources (which a fresh Rust toolchain does not have)
 //! rust-analyzer does not know `Vec`, and it may guess an integer's type wrongly. So the
 //! cell is type-checked once by the compiler itself, with a bound on each variable that nothing
 //! fulfils: the message names the type, in full and after all inference.
+//!
+//! That is one more run of the compiler. It is needed only where names that stand for types
+//! (`source/stand_ins`) do not do: with crates of a cell's own, and for functions and closures.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::types::{VariableType, written};
 use super::{CompilerConfig, direct};
-
-/// The type of one variable, as Rust code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VariableType {
-    /// The variable.
-    pub name: String,
-    /// Its type.
-    pub type_name: String,
-}
 
 /// The function to which evcxr gives each variable in the code that it has checked.
 const STORE: &str = "fn evcxr_variable_store<T: 'static>(_: T) {}";
@@ -138,50 +133,13 @@ impl Diagnostic {
         let line = self.spans.iter().find(|span| span.is_primary)?.text.first()?;
         let name = line.text.trim().strip_prefix("evcxr_variable_store(")?.strip_suffix(");")?;
         (code.code == "E0277")
-            .then(|| VariableType { name: name.to_owned(), type_name: nameable(type_name) })
+            .then(|| VariableType { name: name.to_owned(), type_name: written(type_name) })
     }
-}
-
-/// Turns a type as the compiler prints it into a type as one would write it.
-fn nameable(printed: &str) -> String {
-    let mut text = printed.replace("{integer}", "i32").replace("{float}", "f64");
-    // A function item `fn(i32) -> i32 {double}` is kept as a pointer to it.
-    if text.contains("fn(")
-        && text.ends_with('}')
-        && let Some(end) = text.rfind(" {")
-    {
-        text.truncate(end);
-    }
-    // Only references to what lives for ever can be kept.
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some(at) = rest.find('&') {
-        let (before, after) = rest.split_at(at + 1);
-        result.push_str(before);
-        if !after.starts_with('\'') {
-            result.push_str("'static ");
-        }
-        rest = after;
-    }
-    result + rest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(printed: &str, written: &str) {
-        assert_eq!(nameable(printed), written);
-    }
-
-    #[test]
-    fn printed_types_become_written_ones() {
-        check("std::vec::Vec<{integer}>", "std::vec::Vec<i32>");
-        check("Foo<{float}>", "Foo<f64>");
-        check("&str", "&'static str");
-        check("fn(i32) -> i32 {double}", "fn(i32) -> i32");
-        check("[[u8; 3]; 4]", "[[u8; 3]; 4]");
-    }
 
     #[test]
     fn an_answer_to_the_probe_is_understood() {

@@ -3,6 +3,7 @@
 //! It lives in the kernel, on a thread of its own; the stand-in for cargo, which evcxr starts for
 //! each cell, only asks it, over a local socket in the session's folder.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -14,10 +15,13 @@ use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
+use super::again::Failed;
 use super::cache::CellCache;
-use super::probe::{self, VariableType};
-use super::waiting::{Purpose, Running, Waiting, folder};
-use super::{CompilerConfig, direct, source};
+use super::source::{self, CellTypes, Restored, StandIns};
+use super::types::VariableType;
+use super::waiting::{Running, Waiting};
+use super::{CompilerConfig, direct, probe};
+use crate::cell::Typed;
 
 /// The socket, in the session's folder.
 const SOCKET: &str = "compiler.sock";
@@ -33,9 +37,13 @@ struct Request {
 }
 
 #[derive(Serialize, Deserialize)]
-enum Asked {
+pub(super) enum Asked {
+    /// A library.
     Build,
+    /// What is wrong with a text, and the types in it.
     Check,
+    /// A text that cargo can compile.
+    Text,
 }
 
 /// What the stand-in passes on.
@@ -69,6 +77,11 @@ struct Shared {
     level: Mutex<Option<String>>,
     types: Mutex<Vec<VariableType>>,
     compiled: Mutex<Option<String>>,
+    stand_ins: Mutex<StandIns>,
+    /// The variables whose types were defined anew.
+    stale: Mutex<BTreeSet<String>>,
+    /// Whether the cell has variables whose types cannot be had by the way.
+    asks_for_types: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -86,6 +99,9 @@ impl CompilerServer {
             level: Mutex::default(),
             types: Mutex::default(),
             compiled: Mutex::default(),
+            stand_ins: Mutex::default(),
+            stale: Mutex::default(),
+            asks_for_types: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
         let thread = std::thread::spawn({
@@ -101,6 +117,48 @@ impl CompilerServer {
         *lock(&self.shared.chain) = chain.to_owned();
         *lock(&self.shared.level) = level.map(str::to_owned);
         *lock(&self.shared.compiled) = None;
+        self.expect_types(&Typed::default());
+    }
+
+    /// The beginning of the names that stand for types in the cell that comes; nothing if its
+    /// types must be asked for.
+    pub(crate) fn stand_ins(&self) -> Option<String> {
+        let manifest = self.shared.session.join("crate/Cargo.toml");
+        let alone = direct::has_no_dependencies(&fs::read_to_string(manifest).unwrap_or_default());
+        let helpers = self.shared.config.crate_name().is_some();
+        (alone && helpers).then(|| source::prefix(&lock(&self.shared.chain)))
+    }
+
+    /// Tells what was written into the cell that comes.
+    pub(crate) fn expect_types(&self, typed: &Typed) {
+        let told = |(told, written): (&str, &str)| (told.to_owned(), written.to_owned());
+        let replaced = if typed.stand_ins.is_empty() {
+            Vec::new()
+        } else {
+            typed.replaced().map(told).collect()
+        };
+        lock(&self.shared.stand_ins).expect(typed.stand_ins.clone(), replaced);
+        self.shared.asks_for_types.store(false, Ordering::SeqCst);
+    }
+
+    /// Tells the variables whose types were defined anew: they are given up.
+    pub(crate) fn expect_stale(&self, variables: BTreeSet<String>) {
+        *lock(&self.shared.stale) = variables;
+    }
+
+    /// Whether the cell was refused because its types must be asked for.
+    pub(crate) fn asks_for_types(&self) -> bool {
+        self.shared.asks_for_types.load(Ordering::SeqCst)
+    }
+
+    /// A text with types in place of the names that stand for them.
+    pub(crate) fn spelt_out(&self, text: &str) -> String {
+        lock(&self.shared.stand_ins).spelt_out(text, "_")
+    }
+
+    /// The same in HTML.
+    pub(crate) fn spelt_out_in_html(&self, text: &str) -> String {
+        lock(&self.shared.stand_ins).spelt_out_in_html(text)
     }
 
     /// The text of the cell that was compiled last, in which lines are counted.
@@ -137,21 +195,21 @@ impl Drop for CompilerServer {
     }
 }
 
-/// The thread's own part: the compilers that wait.
+/// The thread's own part: the compiler that waits, and the cell that failed.
 struct Worker<'a> {
     shared: &'a Shared,
-    build: Option<Waiting>,
-    probe: Option<Waiting>,
+    waiting: Option<Waiting>,
+    failed: Option<Failed>,
     started: u64,
 }
 
 impl<'a> Worker<'a> {
     fn new(shared: &'a Shared) -> Worker<'a> {
-        Worker { shared, build: None, probe: None, started: 0 }
+        Worker { shared, waiting: None, failed: None, started: 0 }
     }
 
     fn serve(&mut self, listener: &UnixListener) {
-        self.start_ahead(Purpose::Build);
+        self.start_ahead();
         for connection in listener.incoming() {
             if self.shared.ended.load(Ordering::SeqCst) {
                 break;
@@ -168,6 +226,7 @@ impl<'a> Worker<'a> {
         let reply = match request.purpose {
             Asked::Build => self.build(&request),
             Asked::Check => self.check(&request),
+            Asked::Text => self.text(&request),
         };
         let reply =
             reply.unwrap_or_else(|error| Reply::failure(format!("cannot compile: {error}")));
@@ -177,6 +236,9 @@ impl<'a> Worker<'a> {
 
     fn build(&mut self, request: &Request) -> io::Result<Reply> {
         let shared = self.shared;
+        if shared.asks_for_types.load(Ordering::SeqCst) {
+            return Ok(Reply::failure("error: the cell's types must be asked for".into()));
+        }
         let file = request.crate_folder.join("src/lib.rs");
         let manifest = fs::read_to_string(request.crate_folder.join("Cargo.toml"))?;
         let asked = lock(&shared.level).clone();
@@ -186,64 +248,134 @@ impl<'a> Worker<'a> {
         fs::create_dir_all(&output)?;
         let library = output.join("libctx.so");
         let cached = shared.cache.as_ref().map(|cache| {
-            let key = cache.key(&[&lock(&shared.chain), level], &written);
+            let chain = lock(&shared.chain);
+            let key = match chain.as_str() {
+                "" => cache.start_key(&[level], &written),
+                chain => cache.key(&[chain, level], &written),
+            };
             (cache, key)
         });
-        if let Some((cache, key)) = &cached
-            && let Some(compiled) = cache.library(key, &library)
+        if let Some((cache, key)) = &cached {
+            if self.recall(cache, key, &library) {
+                return reply(request, &library, None);
+            }
+            if let Some(messages) = cache.failure(key) {
+                return Ok(failure(&messages));
+            }
+        }
+        let restored = lock(&shared.stand_ins).restore(&written);
+        if let Some(messages) = self.failed.as_ref().and_then(|failed| failed.again(&restored.text))
         {
-            // The same cell, perhaps with its items in another order.
-            *lock(&shared.compiled) = Some(compiled);
-            return reply(request, &library, None);
+            *lock(&shared.compiled) = Some(restored.text.clone());
+            return Ok(failure(&restored.told(&messages)));
         }
-        let text = source::with_runtime(&written, shared.config.crate_name());
-        let result = self.compile(&text, level, &library)?;
+        let text = source::with_runtime(&restored.text, shared.config.crate_name());
+        let text = source::without_stale(&text, &lock(&shared.stale));
+        let text = source::without_idle_variables(&text);
+        let (result, listing) = self.compile(&text, level, &library)?;
+        let mut types = CellTypes::default();
+        if result.status.success() && lock(&shared.stand_ins).has_new() {
+            let Some(found) = self.types(&listing).filter(|types| level == "0" || types.is_whole())
+            else {
+                shared.asks_for_types.store(true, Ordering::SeqCst);
+                return Ok(Reply::failure("error: the cell's types must be asked for".into()));
+            };
+            lock(&shared.stand_ins).learn(&found);
+            types = found;
+        }
         if let (true, Some((cache, key))) = (result.status.success(), &cached) {
-            cache.keep_library(key, &library, &written);
+            cache.keep_stand_ins(key, &types);
+            cache.keep_library(key, &library, &restored.text);
         }
-        *lock(&shared.compiled) = Some(written);
-        reply(request, &library, Some(&result))
+        *lock(&shared.compiled) = Some(restored.text.clone());
+        if result.status.success() {
+            return reply(request, &library, Some(&result));
+        }
+        let failed = Failed::new(restored.text.clone(), &result.stderr);
+        if let Some((cache, key)) = &cached
+            && result.status.code().is_some()
+        {
+            cache.keep_failure(key, failed.messages());
+        }
+        let reply = failure(&restored.told(failed.messages()));
+        self.failed = Some(failed);
+        Ok(reply)
     }
 
-    /// Makes the library of a cell.
-    fn compile(&mut self, text: &str, level: &str, library: &Path) -> io::Result<Output> {
+    /// Takes a cell that was compiled before, if it is all there.
+    fn recall(&self, cache: &CellCache, key: &str, library: &Path) -> bool {
+        let shared = self.shared;
+        let types = cache.stand_ins(key);
+        if lock(&shared.stand_ins).has_new() && types.is_none() {
+            return false;
+        }
+        // The same cell, perhaps with its items in another order.
+        let Some(compiled) = cache.library(key, library) else { return false };
+        lock(&shared.stand_ins).learn(&types.unwrap_or_default());
+        *lock(&shared.compiled) = Some(compiled);
+        true
+    }
+
+    /// The types of the cell's variables, if they can be written down in other cells.
+    fn types(&mut self, listing: &str) -> Option<CellTypes> {
+        let (types, foreign) = lock(&self.shared.stand_ins).read(listing)?;
+        foreign.iter().all(|name| self.is_public(name)).then_some(types)
+    }
+
+    /// Whether a type of another crate can be named by a cell. Its parts may be private.
+    fn is_public(&mut self, name: &str) -> bool {
+        let shared = self.shared;
+        let cached = shared.cache.as_ref().map(|cache| (cache, cache.key(&["type"], name)));
+        let known = cached.as_ref().and_then(|(cache, key)| cache.types(key));
+        if known.is_some() {
+            return true;
+        }
+        let helpers = shared.config.crate_name().unwrap_or("std");
+        let text = format!("extern crate {helpers}; pub fn f() {{ let _: Option<{name}>; }}");
+        let checked = self.plain(&text).and_then(|(folder, file)| {
+            let mut rustc = direct::check(&shared.config, &file, Path::new("type.rmeta"));
+            direct::run(rustc.current_dir(folder), &shared.running)
+        });
+        let public = checked.is_ok_and(|output| output.status.success());
+        if let (true, Some((cache, key))) = (public, &cached) {
+            cache.keep_types(key, &[]);
+        }
+        public
+    }
+
+    /// Makes the library of a cell; gives the compiler's listing as well, if it made one.
+    fn compile(&mut self, text: &str, level: &str, library: &Path) -> io::Result<(Output, String)> {
         let (config, running) = (&self.shared.config, &self.shared.running);
         if source::names_libraries(text) {
             let (folder, file) = self.plain(text)?;
             let mut rustc = direct::library(config, &file, library, level);
-            return direct::run(rustc.current_dir(folder), running);
+            return Ok((direct::run(rustc.current_dir(folder), running)?, String::new()));
         }
-        // What waits is kept until the end: its folder, with the object file, goes with it.
-        let mut waiting = None;
         let included = (level == "0").then(|| source::without_attributes(text)).flatten();
-        if let Some(text) = included {
-            waiting = self.ahead(Purpose::Build);
-            if let Some(compiler) = &mut waiting
-                && compiler.give(&text, running).is_err()
-            {
-                waiting = None;
+        let compiled = included.and_then(|text| self.compile_ahead(&text));
+        let (object, compiled) = match compiled {
+            Some(compiled) => compiled,
+            None => {
+                let (folder, file) = self.plain(text)?;
+                let object = library.with_extension("o");
+                let mut rustc = direct::object(config, &file, &object, level);
+                (object, direct::run(rustc.current_dir(folder), running)?)
             }
-            self.start_ahead(Purpose::Build);
-        }
-        let (object, compiled) = if let Some(compiler) = &mut waiting {
-            (compiler.object(), compiler.finish(running)?)
-        } else {
-            let (folder, file) = self.plain(text)?;
-            let object = library.with_extension("o");
-            let mut rustc = direct::object(config, &file, &object, level);
-            (object, direct::run(rustc.current_dir(folder), running)?)
         };
         if !compiled.status.success() {
-            return Ok(compiled);
+            return Ok((compiled, String::new()));
         }
+        let listing = fs::read_to_string(object.with_extension(direct::LISTING));
         let linked = direct::link(config, &object, library, running)?;
-        Ok(if linked.status.success() { compiled } else { linked })
+        let result = if linked.status.success() { compiled } else { linked };
+        Ok((result, listing.unwrap_or_default()))
     }
 
     fn check(&mut self, request: &Request) -> io::Result<Reply> {
         let shared = self.shared;
         lock(&shared.types).clear();
         let written = fs::read_to_string(request.crate_folder.join("src/lib.rs"))?;
+        let Restored { text: written, .. } = lock(&shared.stand_ins).restore(&written);
         let cached = shared.cache.as_ref().map(|cache| {
             let key = cache.key(&[&lock(&shared.chain), "types"], &written);
             (cache, key)
@@ -265,48 +397,51 @@ impl<'a> Worker<'a> {
         Ok(Reply { success, stdout: errors, stderr: String::new() })
     }
 
+    /// Makes the text of the cell one that cargo can compile.
+    fn text(&mut self, request: &Request) -> io::Result<Reply> {
+        let shared = self.shared;
+        let file = request.crate_folder.join("src/lib.rs");
+        let written = fs::read_to_string(&file)?;
+        if lock(&shared.stand_ins).is_new_in(&written) {
+            shared.asks_for_types.store(true, Ordering::SeqCst);
+            return Ok(Reply::failure("error: the cell's types must be asked for".into()));
+        }
+        let Restored { text, .. } = lock(&shared.stand_ins).restore(&written);
+        let text = source::without_stale(&text, &lock(&shared.stale));
+        if text != written {
+            fs::write(&file, text)?;
+        }
+        Ok(Reply { success: true, stdout: String::new(), stderr: String::new() })
+    }
+
     /// Runs the compiler on a probe, whose answers are errors.
     fn probe(&mut self, text: &str) -> io::Result<Output> {
-        let (config, running) = (&self.shared.config, &self.shared.running);
-        if let Some(text) = source::without_attributes(text)
-            && let Some(mut compiler) = self.ahead(Purpose::Probe)
-            && compiler.give(&text, running).is_ok()
-        {
-            self.start_ahead(Purpose::Probe);
-            return compiler.finish(running);
-        }
         let (folder, file) = self.plain(text)?;
-        let mut rustc = direct::probe(config, &file, Path::new("probe.rmeta"));
-        direct::run(rustc.current_dir(folder), running)
+        let mut rustc = direct::probe(&self.shared.config, &file, Path::new("probe.rmeta"));
+        direct::run(rustc.current_dir(folder), &self.shared.running)
     }
 
-    /// The compiler that waits, or a new one.
-    fn ahead(&mut self, purpose: Purpose) -> Option<Waiting> {
-        let place = match purpose {
-            Purpose::Build => &mut self.build,
-            Purpose::Probe => &mut self.probe,
-        };
-        let waiting = place.take();
-        if waiting.is_none() {
-            self.start_ahead(purpose);
-            return match purpose {
-                Purpose::Build => self.build.take(),
-                Purpose::Probe => self.probe.take(),
-            };
+    /// Has the compiler that waits compile a text; nothing if there is none.
+    fn compile_ahead(&mut self, text: &str) -> Option<(PathBuf, Output)> {
+        self.start_ahead();
+        let waiting = self.waiting.as_mut()?;
+        let object = waiting.object();
+        let compiled = waiting.compile(text, &self.shared.running);
+        if compiled.as_ref().is_ok_and(|output| output.status.code().is_some()) {
+            return Some((object, compiled.ok()?));
         }
-        waiting
+        // It, or its copy, was killed: by who interrupts, or by the system for want of memory.
+        self.waiting = None;
+        self.start_ahead();
+        Some((object, compiled.ok()?))
     }
 
-    /// Starts a compiler for the next cell, if none waits. Without one, cells are only slower.
-    fn start_ahead(&mut self, purpose: Purpose) {
-        let place = match purpose {
-            Purpose::Build => &mut self.build,
-            Purpose::Probe => &mut self.probe,
-        };
-        if place.is_none() {
+    /// Starts the compiler that waits. Without one, cells are only slower.
+    fn start_ahead(&mut self) {
+        if self.waiting.is_none() {
             self.started += 1;
-            let folder = folder(&self.shared.session, self.started);
-            *place = Waiting::start(&self.shared.config, folder, purpose).ok();
+            let folder = self.shared.session.join("ahead").join(self.started.to_string());
+            self.waiting = Waiting::start(&self.shared.config, folder).ok();
         }
     }
 
@@ -328,16 +463,21 @@ fn reply(request: &Request, library: &Path, result: Option<&Output>) -> io::Resu
     Ok(Reply { success, stdout: String::new(), stderr: stderr.unwrap_or_default() })
 }
 
+/// What the stand-in passes on of an error.
+fn failure(messages: &[u8]) -> Reply {
+    Reply::failure(String::from_utf8_lossy(messages).into_owned())
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The stand-in's part: asks the server of its session, and passes on what that says.
-pub(super) fn ask(session: &Path, check: bool) -> ExitCode {
+pub(super) fn ask(session: &Path, purpose: Asked) -> ExitCode {
     let ask = || -> io::Result<Reply> {
         let mut connection = UnixStream::connect(session.join(SOCKET))?;
         let request = Request {
-            purpose: if check { Asked::Check } else { Asked::Build },
+            purpose,
             crate_folder: std::env::current_dir()?,
             library_path: std::env::var_os("EVCXR_EXECUTION_SO_PATH").map(PathBuf::from),
         };

@@ -2,6 +2,14 @@
 //!
 //! Nothing moves to another line, so that places in messages stay right.
 
+mod idle;
+mod redefined;
+mod stand_ins;
+
+pub(super) use idle::without_idle_variables;
+pub(super) use redefined::without_stale;
+pub(super) use stand_ins::{CellTypes, Restored, StandIns, prefix};
+
 /// The first line that evcxr writes.
 const ALLOW: &str = "#![allow(unused_imports, unused_mut, dead_code)]";
 /// How the module begins that evcxr puts into each cell with variables.

@@ -1,111 +1,112 @@
-//! A compiler that was started ahead and waits for its cell.
+//! A compiler that was started ahead and waits for cells.
 //!
 //! More than half of a small cell's time goes by before the compiler looks at it: the compiler
-//! starts, and reads what it must know of the helpers and of all crates below them. So a compiler
-//! is started on a crate that names the helpers and then includes a file which is a pipe. It stops
-//! there, with all this done, until the cell is written into the pipe.
+//! starts, and reads what it must know of the helpers and of all crates below them. So one compiler
+//! is started for the session, on a crate that names the helpers and then includes the cell. A
+//! library that is loaded into it (`waiting/preload.rs`) makes it stop there and fork for each
+//! cell: the copy, with all this done, compiles the cell.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::{FdFlags, fcntl_setfd};
+use sha2::{Digest, Sha256};
 
 use super::{CompilerConfig, direct, source};
-
-/// What a compiler is started for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// To compile a cell into an object file.
-    Build,
-    /// To tell the types of a cell's variables.
-    Probe,
-}
+use crate::toolchain::Toolchain;
 
 /// The process that compiles now, for the one who interrupts.
 pub(super) type Running = Mutex<Option<u32>>;
+
+/// What is loaded into the compiler.
+const PRELOAD: &str = include_str!("waiting/preload.rs");
+/// A compiler's answer when its copy could not be made, or was killed.
+const FAILED: i32 = 1 << 8;
 
 /// A compiler that waits.
 pub(super) struct Waiting {
     process: Child,
     folder: PathBuf,
-    pipe: PathBuf,
+    requests: PipeWriter,
+    replies: PipeReader,
 }
 
 impl Waiting {
     /// Starts one in a folder of its own.
-    pub(super) fn start(
-        config: &CompilerConfig,
-        folder: PathBuf,
-        purpose: Purpose,
-    ) -> io::Result<Waiting> {
+    pub(super) fn start(config: &CompilerConfig, folder: PathBuf) -> io::Result<Waiting> {
+        let preload = config.preload.as_ref().ok_or(io::ErrorKind::NotFound)?;
         fs::create_dir_all(&folder)?;
-        let helpers = config.helpers.as_ref().map(|set| set.crate_name.as_str());
         let root = folder.join("root.rs");
-        fs::write(&root, source::root(helpers))?;
-        let pipe = folder.join("lib.rs");
-        rustix::fs::mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR)?;
-        let mut rustc = match purpose {
-            Purpose::Build => direct::object(config, &root, &folder.join("cell.o"), "0"),
-            Purpose::Probe => direct::probe(config, &root, &folder.join("probe.rmeta")),
-        };
+        fs::write(&root, source::root(config.crate_name()))?;
+        let (requests_end, requests) = io::pipe()?;
+        let (replies, replies_end) = io::pipe()?;
+        // The compiler inherits its ends; nobody else that is started meanwhile should.
+        let cell = folder.join(CELL);
+        let mut rustc = direct::object(config, &root, &folder.join(OBJECT), "0");
         // Places in messages and panics are in evcxr's file.
-        let mut remap = std::ffi::OsString::from("--remap-path-prefix=");
-        remap.push(&pipe);
+        let mut remap = OsString::from("--remap-path-prefix=");
+        remap.push(&cell);
         remap.push("=src/lib.rs");
-        rustc.arg(remap).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        rustc
+            .arg(remap)
+            .env("LD_PRELOAD", preload)
+            .env("MOMENTUM_CELL", &cell)
+            .env("MOMENTUM_MESSAGES", folder.join(MESSAGES))
+            .env("MOMENTUM_REQUESTS", requests_end.as_raw_fd().to_string())
+            .env("MOMENTUM_REPLIES", replies_end.as_raw_fd().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         direct::end_with_us(&mut rustc);
-        let process = rustc.spawn()?;
-        Ok(Waiting { process, folder, pipe })
+        let process = spawn_with(&mut rustc, [&requests_end as &dyn AsRawFd, &replies_end])?;
+        Ok(Waiting { process, folder, requests, replies })
     }
 
-    /// Gives it the cell.
-    pub(super) fn give(&mut self, source: &str, running: &Running) -> io::Result<()> {
-        set(running, Some(self.process.id()));
-        let given = self.open().and_then(|mut pipe| pipe.write_all(source.as_bytes()));
-        if given.is_err() {
-            set(running, None);
-        }
-        given
-    }
-
-    /// Waits for its end; gives what it said.
-    pub(super) fn finish(&mut self, running: &Running) -> io::Result<Output> {
-        let mut stderr = Vec::new();
-        if let Some(mut pipe) = self.process.stderr.take() {
-            pipe.read_to_end(&mut stderr)?;
-        }
-        let status = self.process.wait()?;
+    /// Has a cell compiled; gives what the compiler said.
+    ///
+    /// # Errors
+    ///
+    /// When the compiler is gone, or could not copy itself. The cell was not compiled then.
+    pub(super) fn compile(&mut self, text: &str, running: &Running) -> io::Result<Output> {
+        let (object, messages) = (self.object(), self.folder.join(MESSAGES));
+        let _ = fs::remove_file(&object);
+        let _ = fs::remove_file(&messages);
+        fs::write(self.folder.join(CELL), text)?;
+        self.requests.write_all(b"!")?;
+        let copy = u32::try_from(self.reply()?).map_err(io::Error::other)?;
+        set(running, Some(copy));
+        let status = self.reply();
         set(running, None);
-        Ok(Output { status, stdout: Vec::new(), stderr })
+        let status = ExitStatus::from_raw(status?);
+        // A copy lacks the thread that would turn errors into an exit code: the object tells.
+        let status = match status.success() && !object.is_file() {
+            true => ExitStatus::from_raw(FAILED),
+            false => status,
+        };
+        Ok(Output { status, stdout: Vec::new(), stderr: fs::read(messages).unwrap_or_default() })
     }
 
     /// Where the compiler leaves the object file.
     pub(super) fn object(&self) -> PathBuf {
-        self.folder.join("cell.o")
+        self.folder.join(OBJECT)
     }
 
-    /// Opens the pipe, once the compiler reads from it.
-    fn open(&mut self) -> io::Result<File> {
-        loop {
-            match rustix::fs::open(&self.pipe, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
-                Ok(pipe) => {
-                    rustix::fs::fcntl_setfl(&pipe, OFlags::empty())?;
-                    return Ok(File::from(pipe));
-                }
-                Err(rustix::io::Errno::NXIO) => {}
-                Err(error) => return Err(error.into()),
-            }
-            if self.process.try_wait()?.is_some() {
-                return Err(io::Error::other("the compiler ended before it was given the cell"));
-            }
-            std::thread::sleep(Duration::from_micros(300));
-        }
+    fn reply(&mut self) -> io::Result<i32> {
+        let mut number = [0; 4];
+        self.replies.read_exact(&mut number)?;
+        Ok(i32::from_ne_bytes(number))
     }
 }
+
+const CELL: &str = "lib.rs";
+const OBJECT: &str = "cell.o";
+const MESSAGES: &str = "messages";
 
 impl Drop for Waiting {
     fn drop(&mut self) {
@@ -115,11 +116,52 @@ impl Drop for Waiting {
     }
 }
 
+/// Starts a process that inherits these descriptors, which no other one does.
+#[allow(unsafe_code, reason = "a process is told what to do between its birth and its program")]
+fn spawn_with(command: &mut Command, inherited: [&dyn AsRawFd; 2]) -> io::Result<Child> {
+    use std::os::fd::BorrowedFd;
+    use std::os::unix::process::CommandExt;
+    let numbers = inherited.map(AsRawFd::as_raw_fd);
+    let inherit = move || {
+        for number in numbers {
+            // SAFETY: the caller's pipes are open until the process has been started.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+            fcntl_setfd(descriptor, FdFlags::empty())?;
+        }
+        Ok(())
+    };
+    // SAFETY: system calls that allocate nothing.
+    unsafe { command.pre_exec(inherit) };
+    command.spawn()
+}
+
 pub(super) fn set(running: &Running, process: Option<u32>) {
     *running.lock().unwrap_or_else(PoisonError::into_inner) = process;
 }
 
-/// The folder of the n-th compiler that waits.
-pub(super) fn folder(session: &Path, number: u64) -> PathBuf {
-    session.join("ahead").join(number.to_string())
+/// The library that is loaded into waiting compilers, compiled at first use into a folder. Without
+/// it, cells are only slower.
+pub(crate) fn preload(toolchain: &Toolchain, folder: &Path) -> Option<PathBuf> {
+    let hash = Sha256::digest(PRELOAD);
+    let name: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let library = folder.join(format!("preload-{name}.so"));
+    if library.is_file() {
+        return Some(library);
+    }
+    let made = tempfile::tempdir_in(folder).ok()?;
+    let source = made.path().join("preload.rs");
+    fs::write(&source, PRELOAD).ok()?;
+    let object = made.path().join("preload.so");
+    let mut rustc = Command::new(&toolchain.rustc);
+    rustc
+        .args(["--edition", "2024", "--crate-name", "preload", "--crate-type", "cdylib"])
+        .args(["-Cpanic=abort", "-Copt-level=2", "-Cstrip=symbols", "-o"])
+        .arg(&object)
+        .arg(&source);
+    let output = rustc.stdin(Stdio::null()).output().ok()?;
+    if !output.status.success() {
+        return None;
+    }
+    fs::rename(&object, &library).ok()?;
+    Some(library)
 }

@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 
 use super::session_folder::SessionFolder;
 use super::{EngineConfig, EngineError, Event, Failure, Outcome, Request, Stop};
-use crate::cell::{self, Typed};
+use crate::cell::{self, Definitions, Typed};
 use crate::comm::{COMM, CommPipe};
-use crate::compiler::{self, CompilerConfig, CompilerServer};
+use crate::compiler::{self, CompilerConfig, CompilerServer, UNFIXABLE};
 use crate::output::{InputRequest, MimeBundle};
 use crate::process::{self, FrameSender};
 use crate::report::{self, Diagnostic, Label};
@@ -29,6 +29,9 @@ pub(super) struct Evaluator {
     stop: Arc<Stop>,
     /// The hash of all cells so far.
     chain: String,
+    definitions: Definitions,
+    /// The variables whose types were defined anew, and which evcxr still has.
+    stale: BTreeSet<String>,
     folder: SessionFolder,
     /// The supervisor's end, for the next supervisor should this one end.
     _control: PipeReader,
@@ -84,7 +87,16 @@ impl Evaluator {
         let _ = stop.process.set(context.process_handle());
         let _ = stop.compiler.set(Box::new(compiler.interrupter()));
         let stop = Arc::clone(stop);
-        Ok(Evaluator { context, compiler, stop, chain: String::new(), folder, _control: control })
+        Ok(Evaluator {
+            context,
+            compiler,
+            stop,
+            chain: String::new(),
+            definitions: Definitions::default(),
+            stale: BTreeSet::new(),
+            folder,
+            _control: control,
+        })
     }
 
     /// Answers requests until there are no more.
@@ -117,7 +129,7 @@ impl Evaluator {
         let (commands, code) = cell::split_commands(source);
         let mut content = MimeBundle::default();
         let mut compiled = code;
-        let mut typed = Typed::default();
+        let (mut typed, mut stale) = (Typed::default(), BTreeSet::new());
         let mut result = match level {
             Some(level) if !LEVELS.contains(&level) => Err(evcxr::Error::Message(format!(
                 "`//| opt: {level}` is no optimisation level; write one of {}",
@@ -131,44 +143,91 @@ impl Evaluator {
         }
         let nameless = result.is_ok().then(|| nameless_let(&compiled)).flatten();
         if let (Ok(outputs), None) = (&result, &nameless) {
-            add(&mut content, outputs);
-            typed = self.with_types(compiled);
-            compiled = typed.text.clone();
-            result = self.context.execute_with_callbacks(&compiled, &mut callbacks);
+            self.add(&mut content, outputs);
+            stale = self.stale_after(&compiled);
+            self.compiler.expect_stale(stale.clone());
+            typed = self.with_stand_ins(&compiled);
+            self.compiler.expect_types(&typed);
+            result = self.context.execute_with_callbacks(&typed.text, &mut callbacks);
+            if result.is_err() && self.compiler.asks_for_types() {
+                self.compiler.expect_types(&Typed::default());
+                typed = self.with_types(compiled);
+                result = self.context.execute_with_callbacks(&typed.text, &mut callbacks);
+            }
+            compiled = typed.compiled();
         }
         let failure = match result {
             Ok(_) if nameless.is_some() => Some(Failure::Compile(nameless.into_iter().collect())),
             Ok(outputs) => {
-                add(&mut content, &outputs);
+                self.add(&mut content, &outputs);
+                self.definitions.learn(source);
+                self.stale = stale;
                 None
             }
             Err(evcxr::Error::CompilationErrors(errors)) => {
-                let mut found = diagnostics(&errors, &compiled);
-                if typed.is_changed() {
-                    compiled = typed.original();
-                    found.iter_mut().for_each(|error| error.untype(&typed));
-                }
+                let found = diagnostics(&errors, &compiled, &typed);
                 Some(Failure::Compile(found))
             }
             Err(evcxr::Error::SubprocessTerminated(_)) => Some(Failure::Ended),
-            Err(error) => Some(Failure::Message(error.to_string())),
+            Err(error) => Some(Failure::Message(self.compiler.spelt_out(&error.to_string()))),
         };
         let generated = self
             .compiler
             .take_compiled()
             .unwrap_or_else(|| self.context.last_source().unwrap_or_default());
+        let left: BTreeSet<_> = self.context.variables_and_types().map(|(name, _)| name).collect();
+        let defined = cell::new_variables(source);
+        self.stale.retain(|name| left.contains(name.as_str()) && !defined.contains(name));
         let variables = self.context.variables_and_types();
-        let variables = variables.map(|(name, of)| (name.to_owned(), of.to_owned())).collect();
-        Outcome { compiled, content, failure, generated, variables }
+        let variables =
+            variables.map(|(name, of)| (name.to_owned(), self.compiler.spelt_out(of))).collect();
+        let source = if typed.is_changed() { typed.original() } else { compiled.clone() };
+        Outcome { source, compiled, content, failure, generated, variables }
+    }
+
+    /// The variables whose types are others than when they were defined, once this cell has run.
+    fn stale_after(&self, code: &str) -> BTreeSet<String> {
+        let changed = self.definitions.changed_by(code);
+        let names = |of: &str| {
+            let of = self.compiler.spelt_out(of);
+            of.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| changed.contains(word))
+        };
+        let variables = self.context.variables_and_types().filter(|_| !changed.is_empty());
+        let stale = variables.filter(|(_, of)| names(of)).map(|(name, _)| name.to_owned());
+        self.stale.iter().cloned().chain(stale).collect()
+    }
+
+    fn add(&self, bundle: &mut MimeBundle, outputs: &EvalOutputs) {
+        let mut data: Vec<_> = outputs.content_by_mime_type.iter().collect();
+        data.sort();
+        let data: Map<String, Value> = data
+            .into_iter()
+            .map(|(mime, content)| {
+                let text = match mime.as_str() {
+                    "text/html" => self.compiler.spelt_out_in_html(content),
+                    _ => self.compiler.spelt_out(content),
+                };
+                (mime.clone(), Value::String(text))
+            })
+            .collect();
+        bundle.data.extend(data);
+    }
+
+    /// Writes names that stand for the types of the cell's new variables into it, if it has any.
+    fn with_stand_ins(&mut self, code: &str) -> Typed {
+        if let Some(known) = cell::literal_type(code) {
+            return cell::with_types(code, &[known]);
+        }
+        match self.compiler.stand_ins() {
+            Some(prefix) => cell::with_stand_ins(code, &prefix),
+            None => self.with_types(code.to_owned()),
+        }
     }
 
     /// Writes the types of the cell's new variables into it, if it has any and is free of errors.
     fn with_types(&mut self, code: String) -> Typed {
         if cell::new_variables(&code).is_empty() {
             return Typed::plain(code);
-        }
-        if let Some(known) = cell::literal_type(&code) {
-            return cell::with_types(&code, &[known]);
         }
         match self.context.check(&code) {
             Ok(errors) if errors.is_empty() => {
@@ -236,26 +295,29 @@ fn with_environment<T>(variables: &[(&'static str, OsString)], action: impl FnOn
     result
 }
 
-fn add(bundle: &mut MimeBundle, outputs: &EvalOutputs) {
-    let mut data: Vec<_> = outputs.content_by_mime_type.iter().collect();
-    data.sort();
-    let data: Map<String, Value> = data
-        .into_iter()
-        .map(|(mime, content)| (mime.clone(), Value::String(content.clone())))
-        .collect();
-    bundle.data.extend(data);
-}
-
-fn diagnostics(errors: &[CompilationError], source: &str) -> Vec<Diagnostic> {
+/// What evcxr says of a cell; `compiled` is the text that the compiler saw.
+fn diagnostics(errors: &[CompilationError], compiled: &str, typed: &Typed) -> Vec<Diagnostic> {
     let mut seen = BTreeSet::new();
     errors
         .iter()
         .filter(|error| error.level() != "warning")
-        .map(|error| Diagnostic {
-            code: error.code().map(str::to_owned),
-            message: error.message(),
-            labels: labels(error, source),
-            notes: report::notes(&error.json, source),
+        .map(|error| {
+            let mut diagnostic = Diagnostic {
+                code: error.code().map(|code| code.trim_start_matches(UNFIXABLE).to_owned()),
+                message: error.message(),
+                labels: labels(error),
+                notes: report::notes(&error.json, compiled),
+            };
+            // evcxr counts columns in the text that it was given.
+            if typed.is_changed() {
+                diagnostic.untype(typed);
+            }
+            if diagnostic.labels.is_empty() {
+                let place = report::place(&error.json, &typed.original()).into_iter();
+                let label = |(start, end)| Label { start, end, text: String::new(), primary: true };
+                diagnostic.labels = place.map(label).collect();
+            }
+            diagnostic
         })
         .filter(|error| {
             let place = error.labels.first().map(|label| label.start);
@@ -264,8 +326,8 @@ fn diagnostics(errors: &[CompilationError], source: &str) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn labels(error: &CompilationError, source: &str) -> Vec<Label> {
-    let labels: Vec<_> = error
+fn labels(error: &CompilationError) -> Vec<Label> {
+    error
         .spanned_messages()
         .iter()
         .filter_map(|message| {
@@ -283,12 +345,7 @@ fn labels(error: &CompilationError, source: &str) -> Vec<Label> {
                 primary: message.is_primary,
             })
         })
-        .collect();
-    if !labels.is_empty() {
-        return labels;
-    }
-    let place = report::place(&error.json, source).into_iter();
-    place.map(|(start, end)| Label { start, end, text: String::new(), primary: true }).collect()
+        .collect()
 }
 
 /// Runs as evcxr's compiler wrapper if this process was started as such.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jupyter_protocol::{
     ClearOutput, DisplayData, ErrorOutput, ExecuteInput, ExecuteReply, ExecuteRequest,
     ExecuteResult, ExecutionCount, ExpressionResult, InputRequest as AskRequest, JupyterMessage,
-    JupyterMessageContent, Media, MediaType, ReplyError, ReplyStatus, Status, StreamContent,
-    Transient, UpdateDisplayData,
+    JupyterMessageContent, Media, MediaType, Payload, ReplyError, ReplyStatus, Status,
+    StreamContent, Transient, UpdateDisplayData,
 };
 
 use super::comms::{Comms, Heard};
@@ -40,7 +40,25 @@ impl Session {
         };
 
         let mut shown = None;
-        if !blank {
+        if let Some(name) = asked_for(&cell.code) {
+            match interpreter.assistant().inspect(name, name.len()) {
+                Some(bundle) => {
+                    reply.payload.push(Payload::Page { data: media(&bundle), start: 0 })
+                }
+                None => {
+                    let error = CellError {
+                        name: "Unknown".into(),
+                        value: format!("nothing is known of `{name}`"),
+                        traceback: vec![format!("nothing is known of `{name}`")],
+                    };
+                    if !cell.silent {
+                        frontend.publish(broadcast(error_output(&error), request));
+                    }
+                    reply.status = ReplyStatus::Error;
+                    reply.error = Some(Box::new(reply_error(error)));
+                }
+            }
+        } else if !blank {
             let mut io = RunningCell {
                 request,
                 frontend,
@@ -73,6 +91,13 @@ impl Session {
         }
         reply
     }
+}
+
+/// The name whose documentation a cell asks for, as `?name`; nothing for all other cells.
+fn asked_for(code: &str) -> Option<&str> {
+    let name = code.trim().strip_prefix('?')?.trim().trim_end_matches(['!', '(', ')']);
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '.');
+    (!name.is_empty() && name.chars().all(part)).then_some(name)
 }
 
 /// Evaluates the request's user expressions, in the order of their names, without any output.

@@ -344,3 +344,14 @@ fn a_reply_is_bound_to_its_request() {
     assert_eq!(reply.header.version, PROTOCOL_VERSION);
     assert!(!matches!(reply.content, JupyterMessageContent::KernelInfoRequest(_)));
 }
+
+#[test]
+fn a_question_mark_asks_for_documentation() {
+    let mut talk = Talk::new();
+    let (said, _) = talk.say("execute_request", json!({"code": "?print"}));
+    assert!(said.contains(r#""start":0"#) && said.contains("prints the text"), "{said}");
+    assert!(said.contains(r#""source":"page""#) && said.contains(r#""status":"ok""#), "{said}");
+    let (said, next) = talk.say("execute_request", json!({"code": "? no_such_name"}));
+    assert!(said.contains("nothing is known of `no_such_name`"), "{said}");
+    assert_eq!(next, Next::AbortQueued);
+}

@@ -1,0 +1,131 @@
+//! What evcxr starts in place of `rustup`, `cargo` and `rustc`.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use serde_json::{Value, json};
+
+use super::server::{self, Asked};
+use super::{CompilerConfig, PROCESS, SESSION, direct, probe};
+use crate::process::GIVEN_UP;
+
+/// The names by which this program is called.
+pub(super) const NAMES: [&str; 3] = ["rustup", "cargo", "rustc"];
+
+/// Set while evcxr starts. Then rust-analyzer asks cargo and rustc a dozen questions about a crate
+/// that has nothing in it yet; together they take longer than all the rest. Types come from the
+/// compiler (see `source/stand_ins`), so it need not know more than where the crate is.
+pub(super) const STARTING: &str = "MOMENTUM_STARTING";
+
+/// Runs as the stand-in if this process was started as such; else gives nothing.
+pub fn run_if_called() -> Option<ExitCode> {
+    let called = PathBuf::from(std::env::args_os().next()?);
+    let name = called.file_name()?.to_str()?;
+    if !NAMES.contains(&name) {
+        return None;
+    }
+    // Called by its full path, it belongs to the session in whose folder it lies.
+    let of_session = called.parent().and_then(Path::parent).filter(|_| called.is_absolute());
+    let folder =
+        of_session.map(PathBuf::from).or_else(|| std::env::var_os(SESSION).map(Into::into))?;
+    let read = fs::read(folder.join("compiler.json")).ok()?;
+    let config: CompilerConfig = serde_json::from_slice(&read).ok()?;
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let code = match name {
+        "rustup" => rustup(&config, &folder, &arguments),
+        "rustc" => rustc(&config, &arguments),
+        _ => cargo(&config, &folder, &arguments),
+    };
+    Some(code)
+}
+
+/// Answers `rustup which cargo` and `rustup which rustc`; leaves all else to the real one.
+fn rustup(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
+    match arguments {
+        [which, tool] if which == "which" && (tool == "cargo" || tool == "rustc") => {
+            println!("{}", folder.join("bin").join(tool).display());
+            ExitCode::SUCCESS
+        }
+        _ => replace(Command::new("rustup").args(arguments).env("PATH", &config.path)),
+    }
+}
+
+/// Answers what evcxr asks at its start; is the compiler otherwise.
+fn rustc(config: &CompilerConfig, arguments: &[OsString]) -> ExitCode {
+    match arguments {
+        [ask] if ask == "-Vv" => {
+            println!("{}\nhost: {}", config.version, config.host);
+            ExitCode::SUCCESS
+        }
+        [print, what] if print == "--print" && what == "target-libdir" => {
+            println!("{}", config.library_folder.display());
+            ExitCode::SUCCESS
+        }
+        _ => replace(Command::new(&config.rustc).args(arguments)),
+    }
+}
+
+fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
+    let manifest = fs::read_to_string("Cargo.toml").unwrap_or_default();
+    let alone = direct::has_no_dependencies(&manifest);
+    let word = arguments.iter().find_map(|a| a.to_str().filter(|a| !a.starts_with('-')));
+    if alone && std::env::var_os(STARTING).is_some() && !matches!(word, Some("build" | "check")) {
+        return match word {
+            Some("metadata") => {
+                println!("{}", metadata(&folder.join("crate")));
+                ExitCode::SUCCESS
+            }
+            _ => ExitCode::from(101),
+        };
+    }
+    if word == Some("build") && fs::remove_file(folder.join(GIVEN_UP)).is_ok() {
+        eprintln!("error: the cell was given up");
+        return ExitCode::from(101);
+    }
+    match word {
+        Some("build") if alone => server::ask(folder, Asked::Build),
+        Some("check") if alone => server::ask(folder, Asked::Check),
+        Some("build" | "check") if server::ask(folder, Asked::Text) != ExitCode::SUCCESS => {
+            ExitCode::from(101)
+        }
+        Some("check") => probe::check_by_cargo(config, folder, arguments),
+        _ => {
+            // Who interrupts stops cargo itself: this process becomes it.
+            let _ = fs::write(folder.join(PROCESS), std::process::id().to_string());
+            replace(&mut direct::real_cargo(config, arguments, &[]))
+        }
+    }
+}
+
+/// What `cargo metadata` says of a crate without dependencies.
+fn metadata(folder: &Path) -> Value {
+    let id = format!("path+file://{}#ctx@1.0.0", folder.display());
+    let target = json!({
+        "name": "ctx", "kind": ["cdylib"], "crate_types": ["cdylib"], "edition": "2024",
+        "src_path": folder.join("src/lib.rs"), "doc": true, "doctest": false, "test": true,
+    });
+    let package = json!({
+        "name": "ctx", "version": "1.0.0", "id": id, "edition": "2024", "source": null,
+        "dependencies": [], "targets": [target], "features": {}, "authors": [], "categories": [],
+        "keywords": [], "manifest_path": folder.join("Cargo.toml"), "metadata": null,
+    });
+    json!({
+        "packages": [package], "workspace_members": [id], "workspace_default_members": [id],
+        "resolve": {
+            "nodes": [{"id": id, "dependencies": [], "deps": [], "features": []}],
+            "root": id,
+        },
+        "target_directory": folder.join("target"), "build_directory": folder.join("target"),
+        "version": 1, "workspace_root": folder, "metadata": null,
+    })
+}
+
+/// Becomes another program: its exit code is ours.
+fn replace(command: &mut Command) -> ExitCode {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    eprintln!("error: cannot run {:?}: {error}", command.get_program());
+    ExitCode::from(101)
+}
