@@ -83,7 +83,11 @@ pub(crate) fn compile_error(
                 let kind =
                     if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
                 let span = kind.span(offset(source, label.start)..offset(source, label.end));
-                if label.text.is_empty() { span } else { span.label(&label.text) }
+                if label.text.is_empty() {
+                    span
+                } else {
+                    span.label(suggestion::short(&label.text))
+                }
             });
             group = group.element(Snippet::source(source).path(&origin).annotations(labels));
         }
@@ -108,7 +112,7 @@ pub(crate) fn compile_error(
     let line = first.and_then(|d| d.labels.iter().find(|l| l.primary).or(d.labels.first()));
     let value = first.map_or_else(
         || "the cell does not compile".to_owned(),
-        |d| suggestion::readable(&d.message),
+        |d| advice::reworded(&suggestion::readable(&d.message)),
     );
     let place = line.map(|label| format!("{origin}, line {}: ", label.start.0)).unwrap_or_default();
     CellError { name: "CompileError".into(), value: format!("{place}{value}"), traceback: report }

@@ -139,10 +139,10 @@ def test_the_way_of_quarto(kernelspec):
         assert info["content"]["language_info"]["name"] == "rust"
         opened = {"comm_id": "quarto_comm", "target_name": "quarto_kernel_setup", "data": {"options": {}}}
         client.kc.shell_channel.send(client.kc.session.msg("comm_open", opened))
-        setup = nbformat.v4.new_code_cell("")
+        book.cells.insert(0, nbformat.v4.new_code_cell(""))
+        setup, first, failing, figure = book.cells
         client.execute_cell(setup, 0, execution_count=1, store_history=False)
         assert setup.outputs == []
-        first, failing, figure = book.cells
         client.execute_cell(first, 1, execution_count=2, store_history=True)
         assert first.outputs[0].data["text/plain"] == "21"
         inline = client.kc.execute("", user_expressions={"0": "n * 2"})

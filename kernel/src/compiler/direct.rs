@@ -59,6 +59,9 @@ pub(super) fn object(
         .args(["-Cdebug-assertions=on", "-Coverflow-checks=on", "-Ccodegen-units=1"])
         .arg(format!("-Copt-level={level}"))
         .arg(emit)
+        // What it writes on the way goes there as well, and not to where it was started.
+        .arg("--out-dir")
+        .arg(object.parent().unwrap_or(object))
         .arg(source);
     rustc
 }

@@ -8,11 +8,13 @@ use serde_json::Value;
 /// The file that the compiler reads; its lines are those of the cells, and generated ones.
 const SOURCE: &str = "src/lib.rs";
 /// Crates under the helpers, whose types the compiler lists beside the standard library's.
-const FOREIGN: [&str; 4] = ["num_complex::", "dfdx::", "half::", "gemm"];
+const FOREIGN: [&str; 5] = ["num_complex::", "dfdx::", "half::", "gemm", "zerocopy::"];
 /// How many alternatives of one suggestion are shown.
 const ALTERNATIVES: usize = 4;
 /// What marks code and messages that are not the reader's.
 const INTERNAL: [&str; 4] = ["evcxr", "momentum_cells::last", "run_user_code", "MomentumProbe"];
+/// Begins a list of types.
+const OTHERS: &str = "the following other types implement trait";
 /// Messages that say nothing to the reader of a notebook.
 const NOISE: [&str; 6] = [
     "this error originates in the",
@@ -66,7 +68,9 @@ pub(crate) fn notes(json: &Value, source: &str) -> Vec<(&'static str, String)> {
             "note" => "note",
             _ => return None,
         };
-        let hidden = NOISE.iter().chain(&INTERNAL).any(|part| child.message.contains(part));
+        let hidden = NOISE.iter().chain(&INTERNAL).any(|part| child.message.contains(part))
+            // Its list is in places that the reader does not see.
+            || (child.message.starts_with(OTHERS) && !child.message.contains('\n'));
         (!hidden).then(|| (kind, readable(&child.message) + &applied(child, source)))
     });
     notes.filter(|(_, text)| seen.insert(text.clone())).collect()
@@ -98,7 +102,33 @@ pub(super) fn readable(message: &str) -> String {
         item.starts_with('`') && FOREIGN.iter().any(|name| item.contains(name))
     };
     let lines: Vec<_> = message.lines().filter(|line| !foreign(line)).collect();
-    lines.join("\n")
+    short(&lines.join("\n"))
+}
+
+/// A text in which the standard library's types and traits go by their last names. The compiler
+/// itself shortens a name only if no crate has another thing of that name, and the helpers bring
+/// many crates.
+pub(super) fn short(text: &str) -> String {
+    const ROOTS: [&str; 3] = ["std::", "core::", "alloc::"];
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let begins = !result.ends_with(|c: char| part(c) || c == ':');
+        if begins && ROOTS.iter().any(|root| rest.starts_with(root)) {
+            let end = rest.find(|c: char| !part(c) && c != ':').unwrap_or(rest.len());
+            let name = rest[..end].rsplit("::").find(|name| !name.is_empty()).unwrap_or_default();
+            let path = &rest[..end];
+            // Paths of functions and modules stay.
+            let named = name.starts_with(char::is_uppercase) && !path.ends_with(':');
+            result.push_str(if named { name } else { path });
+            rest = &rest[end..];
+        } else {
+            result.push(next);
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+    result
 }
 
 /// The lines as they would be with the suggestion; nothing if there is none for the reader's code.
@@ -224,6 +254,10 @@ mod tests {
         assert!(notes(&Value::Null, CELL).is_empty());
         let text = "these:\n  `u8` implements `Add`\n  `u8` implements `Add<num_complex::C>`";
         assert_eq!(readable(text), "these:\n  `u8` implements `Add`");
+        assert_eq!(
+            short("`std::vec::Vec<std::string::String>` and `std::mem::drop`, `my::std::Vec`"),
+            "`Vec<String>` and `std::mem::drop`, `my::std::Vec`"
+        );
     }
 
     #[test]
