@@ -45,6 +45,8 @@ mod fact;
 mod in_memory;
 mod message;
 mod passage;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod session;
 mod sqlite;
@@ -60,10 +62,13 @@ pub use self::block::{
 };
 pub use self::embedding::embed_missing;
 pub use self::error::StorageError;
+pub(crate) use self::fact::same_text;
 pub use self::fact::{Fact, FactId, FactOutcome, FactQuery, NewFact, Values};
 pub use self::in_memory::MemoryStorage;
 pub use self::message::{MessageFilter, NewMessage, StoredMessage};
 pub use self::passage::{NewPassage, Passage, PassageFilter, PassageId};
+#[cfg(feature = "postgres")]
+pub use self::postgres::{PostgresConfig, PostgresStorage};
 pub use self::query::{Collection, Hit, Match, Page, PageRequest, QueryVector, Search};
 pub use self::sqlite::{Durability, SqliteStorage};
 pub use self::time::{Timestamp, TimestampError};
@@ -112,6 +117,20 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StorageError::NoAgent`].
     fn set_state(&self, agent: &AgentId, key: &str, value: &str) -> Result<(), StorageError>;
+
+    /// Keeps a text for the agent under a key if the one before is the expected one ([`None`] for
+    /// none), and says whether it was. So that several processes can change it and none loses what
+    /// another wrote: read, change, replace, and begin again when that was too late.
+    ///
+    /// # Errors
+    /// [`StorageError::NoAgent`].
+    fn replace_state(
+        &self,
+        agent: &AgentId,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+    ) -> Result<bool, StorageError>;
 
     /// Appends messages to recall storage and returns the position of the first. Positions count
     /// from 0 without gaps in each agent.
