@@ -5,8 +5,9 @@
 //! Here the core memory blocks are kept too, with the history of their edits, and facts with the
 //! time in which they held.
 //!
-//! [`MemoryStorage`] lasts as long as the process, [`SqliteStorage`] is one file. Both search with
-//! the same index and the same ranking ([`Weights`]).
+//! [`MemoryStorage`] lasts as long as the process, [`SqliteStorage`] is one file. With the feature
+//! `postgres` there is `PostgresStorage`, for several machines on the same agents. All of them
+//! search with the same index and the same ranking ([`Weights`]).
 //!
 //! [`Storage`] is one synchronous trait. Async code calls it on a blocking thread
 //! (`tokio::task::spawn_blocking`). No implementation reads a clock: each write is told its time.
