@@ -101,9 +101,8 @@ pub fn update_memory(
         memory.remove(&key);
         return Ok(format!("Forgotten: {key}"));
     }
-    let result = format!("Saved: {key} = {value}");
-    memory.insert(key, value);
-    Ok(result)
+    memory.insert(key.clone(), value.clone());
+    Ok(format!("Saved: {key} = {value}"))
 }
 
 /// What the model is told about the tool.

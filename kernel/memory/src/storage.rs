@@ -5,8 +5,9 @@
 //! Here the core memory blocks are kept too, with the history of their edits, and facts with the
 //! time in which they held.
 //!
-//! [`MemoryStorage`] lasts as long as the process, [`SqliteStorage`] is one file. Both search with
-//! the same index and the same ranking ([`Weights`]).
+//! [`MemoryStorage`] lasts as long as the process, [`SqliteStorage`] is one file. With the feature
+//! `postgres` there is `PostgresStorage`, for several machines on the same agents. All of them
+//! search with the same index and the same ranking ([`Weights`]).
 //!
 //! [`Storage`] is one synchronous trait. Async code calls it on a blocking thread
 //! (`tokio::task::spawn_blocking`). No implementation reads a clock: each write is told its time.
@@ -45,6 +46,8 @@ mod fact;
 mod in_memory;
 mod message;
 mod passage;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod session;
 mod sqlite;
@@ -60,10 +63,13 @@ pub use self::block::{
 };
 pub use self::embedding::embed_missing;
 pub use self::error::StorageError;
+pub(crate) use self::fact::same_text;
 pub use self::fact::{Fact, FactId, FactOutcome, FactQuery, NewFact, Values};
 pub use self::in_memory::MemoryStorage;
 pub use self::message::{MessageFilter, NewMessage, StoredMessage};
 pub use self::passage::{NewPassage, Passage, PassageFilter, PassageId};
+#[cfg(feature = "postgres")]
+pub use self::postgres::{PostgresConfig, PostgresStorage};
 pub use self::query::{Collection, Hit, Match, Page, PageRequest, QueryVector, Search};
 pub use self::sqlite::{Durability, SqliteStorage};
 pub use self::time::{Timestamp, TimestampError};
@@ -112,6 +118,20 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StorageError::NoAgent`].
     fn set_state(&self, agent: &AgentId, key: &str, value: &str) -> Result<(), StorageError>;
+
+    /// Keeps a text for the agent under a key if the one before is the expected one ([`None`] for
+    /// none), and says whether it was. So that several processes can change it and none loses what
+    /// another wrote: read, change, replace, and begin again when that was too late.
+    ///
+    /// # Errors
+    /// [`StorageError::NoAgent`].
+    fn replace_state(
+        &self,
+        agent: &AgentId,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+    ) -> Result<bool, StorageError>;
 
     /// Appends messages to recall storage and returns the position of the first. Positions count
     /// from 0 without gaps in each agent.

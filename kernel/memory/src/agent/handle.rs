@@ -8,8 +8,9 @@ use crate::agent::clock::Clock;
 use crate::agent::core_memory::{Block, CoreMemory, Edit};
 use crate::message::Role;
 use crate::storage::{
-    AgentId, Author, BlockId, EditRequest, Hit, MessageFilter, NewPassage, Page, PageRequest,
-    Passage, PassageFilter, PassageId, Search, Storage, StorageError, StoredMessage, Timestamp,
+    AgentId, Author, BlockId, EditRequest, Fact, FactOutcome, FactQuery, Hit, MessageFilter,
+    NewFact, NewPassage, Page, PageRequest, Passage, PassageFilter, PassageId, Search, Storage,
+    StorageError, StoredMessage, Timestamp, same_text,
 };
 use crate::tokens::TokenCounter;
 use crate::tool::{Permission, Permissions, ToolError};
@@ -181,7 +182,8 @@ impl MemoryHandle {
     /// Puts a passage into archival storage.
     ///
     /// # Errors
-    /// Without [`Permission::WriteArchive`], and for passages that are empty or too long.
+    /// Without [`Permission::WriteArchive`], and for passages that are empty, too long, or in the
+    /// archive already (but for case and space, with the same tags).
     pub fn insert_passage(&self, text: &str, tags: &[String]) -> Result<PassageId, ToolError> {
         self.permitted(Permission::WriteArchive)?;
         let n_chars = text.chars().count();
@@ -194,12 +196,46 @@ impl MemoryHandle {
                  insert it in several parts"
             )));
         }
+        let same = |known: &Passage| same_text(&known.text, text) && known.tags == tags;
+        // The same text has the same beginning, and is among the best answers to it.
+        let beginning: String = text.chars().take(300).collect();
+        let found = self.storage.search_passages(&self.agent, &Search::ranked(beginning));
+        let found = found.map_err(|error| failed(&error))?;
+        if let Some(known) = found.items.iter().find(|hit| same(&hit.item)) {
+            return Err(ToolError::Refused(format!(
+                "the archive holds this already, as passage {}, and it was not stored again",
+                known.item.id
+            )));
+        }
         let source = format!("agent {}", self.agent);
         let mut passage = NewPassage::new(text, self.clock.now()).with_source(source);
         passage.tags = tags.to_vec();
         let ids = self.storage.insert_passages(&self.agent, &[passage]);
         let ids = ids.map_err(|error| failed(&error))?;
         ids.first().copied().ok_or_else(|| ToolError::Refused("nothing was stored".to_owned()))
+    }
+
+    /// The time by the agent's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Writes a fact down, or finds that it is known or in contradiction to one that is.
+    ///
+    /// # Errors
+    /// Without [`Permission::WriteFacts`].
+    pub fn record_fact(&self, fact: &NewFact) -> Result<FactOutcome, ToolError> {
+        self.permitted(Permission::WriteFacts)?;
+        self.storage.record_fact(&self.agent, fact).map_err(|error| failed(&error))
+    }
+
+    /// The facts that fit the query.
+    ///
+    /// # Errors
+    /// Without [`Permission::ReadFacts`].
+    pub fn facts(&self, query: &FactQuery, page: PageRequest) -> Result<Page<Fact>, ToolError> {
+        self.permitted(Permission::ReadFacts)?;
+        self.storage.facts(&self.agent, query, page).map_err(|error| failed(&error))
     }
 
     /// Searches archival storage: the passages that fit the words best, or with `exact` those that

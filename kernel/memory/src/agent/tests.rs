@@ -1,5 +1,6 @@
 mod control;
 mod conversation;
+mod facts;
 mod injection;
 #[allow(unreachable_pub, reason = "the example `nested_keys` has this file as well")]
 mod nested;

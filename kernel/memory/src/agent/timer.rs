@@ -29,11 +29,7 @@ impl Agent {
     /// # Errors
     /// What the storage says.
     pub fn timers(&self) -> Result<BTreeMap<String, Timer>, AgentError> {
-        let Some(text) = self.storage.state(&self.id, TIMERS)? else { return Ok(BTreeMap::new()) };
-        serde_json::from_str(&text).map_err(|error| {
-            let what = "the agent's timers".to_owned();
-            StorageError::Corrupt { what, why: error.to_string() }.into()
-        })
+        Ok(read(self.storage.state(&self.id, TIMERS)?.as_deref())?)
     }
 
     /// Sets a timer, in the place of the one with the same name.
@@ -41,9 +37,7 @@ impl Agent {
     /// # Errors
     /// What the storage says.
     pub fn set_timer(&mut self, name: &str, timer: Timer) -> Result<(), AgentError> {
-        let mut timers = self.timers()?;
-        timers.insert(name.to_owned(), timer);
-        self.keep_timers(&timers)
+        self.change_timers(|timers| drop(timers.insert(name.to_owned(), timer.clone())))
     }
 
     /// Takes a timer away; says whether there was one.
@@ -51,19 +45,28 @@ impl Agent {
     /// # Errors
     /// What the storage says.
     pub fn cancel_timer(&mut self, name: &str) -> Result<bool, AgentError> {
-        let mut timers = self.timers()?;
-        let removed = timers.remove(name).is_some();
-        self.keep_timers(&timers)?;
-        Ok(removed)
+        self.change_timers(|timers| timers.remove(name).is_some())
     }
 
-    fn keep_timers(&self, timers: &BTreeMap<String, Timer>) -> Result<(), AgentError> {
-        let text = serde_json::json!(timers).to_string();
-        Ok(self.storage.set_state(&self.id, TIMERS, &text)?)
+    /// Changes the timers as they are by then: another process may set some of the same agent.
+    fn change_timers<T>(
+        &self,
+        mut change: impl FnMut(&mut BTreeMap<String, Timer>) -> T,
+    ) -> Result<T, AgentError> {
+        loop {
+            let before = self.storage.state(&self.id, TIMERS)?;
+            let mut timers = read(before.as_deref())?;
+            let done = change(&mut timers);
+            let after = serde_json::json!(timers).to_string();
+            if self.storage.replace_state(&self.id, TIMERS, before.as_deref(), &after)? {
+                return Ok(done);
+            }
+        }
     }
 
     /// Lets every timer that is due go off, the one that was due first before the others: a turn
-    /// each. A timer that was missed several times goes off once. Call this from time to time.
+    /// each. A timer that was missed several times goes off once. Call this from time to time, in
+    /// one process for each agent: two would both see a timer that is due.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,6 +109,15 @@ impl Agent {
     }
 }
 
+/// The timers as they stand in the storage.
+fn read(text: Option<&str>) -> Result<BTreeMap<String, Timer>, StorageError> {
+    let Some(text) = text else { return Ok(BTreeMap::new()) };
+    serde_json::from_str(text).map_err(|error| {
+        let what = "the agent's timers".to_owned();
+        StorageError::Corrupt { what, why: error.to_string() }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +142,29 @@ mod tests {
         assert_eq!(left.keys().collect::<Vec<_>>(), ["late", "often"]);
         assert_eq!(left["often"].due, at(12), "what was missed does not pile up");
         assert!(agent.cancel_timer("late").unwrap() && !agent.cancel_timer("late").unwrap());
+    }
+
+    #[test]
+    fn timers_set_at_once_are_all_kept() {
+        use std::sync::Arc;
+
+        use crate::storage::MemoryStorage;
+
+        let storage = Arc::new(MemoryStorage::new());
+        let open = || Agent::open(RuleBasedTutor, storage.clone(), "sara").unwrap();
+        let agent = open();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let mut agent = open();
+                scope.spawn(move || {
+                    for n in 0..25 {
+                        let due = Timestamp::from_millis(n);
+                        let timer = Timer { due, every: None, text: String::new() };
+                        agent.set_timer(&format!("{thread} {n}"), timer).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(agent.timers().unwrap().len(), 100);
     }
 }

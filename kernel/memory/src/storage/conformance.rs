@@ -52,18 +52,20 @@ fn a_sqlite_file_conforms() {
     });
 }
 
-/// Each connection is to SQLite what a process is.
 #[test]
-fn connections_share_a_sqlite_file() {
+fn storages_share_a_sqlite_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("shared.sqlite");
+    check_shared(&|| Box::new(super::SqliteStorage::open(&path).expect("the file opens")));
+}
+
+/// Storages that are opened side by side are to a database what processes are.
+pub(super) fn check_shared(open: &(dyn Fn() -> Box<dyn Storage> + Sync)) {
     use super::{
-        Author, EditRequest, MessageFilter, NewBlock, NewMessage, PageRequest, Search,
-        SqliteStorage, StorageError,
+        Author, EditRequest, MessageFilter, NewBlock, NewMessage, PageRequest, Search, StorageError,
     };
     use crate::message::Message;
 
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("shared.sqlite");
-    let open = || SqliteStorage::open(&path).expect("the file opens");
     let (storage, sara) = (open(), AgentId::new("sara"));
     storage.create_agent(&sara, minute(0)).unwrap();
     let by = Author::Program("test".to_owned());

@@ -131,9 +131,9 @@ impl Storage for MemoryStorage {
 
     fn delete_agent(&self, agent: &AgentId) -> Result<(), StorageError> {
         let mut state = self.state();
-        state.agent(agent)?;
+        let attached = std::mem::take(&mut state.agent_mut(agent)?.attached);
         state.agents.remove(agent);
-        state.drop_unattached_blocks();
+        state.drop_unattached(&attached);
         Ok(())
     }
 
@@ -144,6 +144,22 @@ impl Storage for MemoryStorage {
     fn set_state(&self, agent: &AgentId, key: &str, value: &str) -> Result<(), StorageError> {
         self.state().agent_mut(agent)?.texts.insert(key.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    fn replace_state(
+        &self,
+        agent: &AgentId,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+    ) -> Result<bool, StorageError> {
+        let mut state = self.state();
+        let texts = &mut state.agent_mut(agent)?.texts;
+        let is_expected = texts.get(key).map(String::as_str) == expected;
+        if is_expected {
+            texts.insert(key.to_owned(), value.to_owned());
+        }
+        Ok(is_expected)
     }
 
     fn append_messages(

@@ -319,19 +319,21 @@ impl Storage for SqliteStorage {
     }
 
     fn state(&self, agent: &AgentId, key: &str) -> Result<Option<String>, StorageError> {
-        self.read(|open| {
-            let agent = open.agent(agent)?;
-            let sql = "SELECT value FROM state WHERE agent = ?1 AND key = ?2";
-            open.value("read the agent's state", sql, (agent, key))
-        })
+        self.read(|open| open.state(agent, key))
     }
 
     fn set_state(&self, agent: &AgentId, key: &str, value: &str) -> Result<(), StorageError> {
-        self.write(|open| {
-            let agent = open.agent(agent)?;
-            let sql = "INSERT OR REPLACE INTO state (agent, key, value) VALUES (?1, ?2, ?3)";
-            open.run("write the agent's state", sql, (agent, key, value)).map(|_| ())
-        })
+        self.write(|open| open.set_state(agent, key, value))
+    }
+
+    fn replace_state(
+        &self,
+        agent: &AgentId,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+    ) -> Result<bool, StorageError> {
+        self.write(|open| open.replace_state(agent, key, expected, value))
     }
 
     fn append_messages(

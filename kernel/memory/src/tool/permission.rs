@@ -20,16 +20,22 @@ pub enum Permission {
     SearchArchive,
     /// Insert into archival storage.
     WriteArchive,
+    /// Read facts.
+    ReadFacts,
+    /// Write facts down.
+    WriteFacts,
     /// Send messages to other agents.
     MessageAgents,
 }
 
-const ALL: [Permission; 6] = [
+const ALL: [Permission; 8] = [
     Permission::ReadBlocks,
     Permission::WriteBlocks,
     Permission::SearchConversation,
     Permission::SearchArchive,
     Permission::WriteArchive,
+    Permission::ReadFacts,
+    Permission::WriteFacts,
     Permission::MessageAgents,
 ];
 
@@ -42,6 +48,8 @@ impl fmt::Display for Permission {
             Permission::SearchConversation => "search the conversation",
             Permission::SearchArchive => "search archival memory",
             Permission::WriteArchive => "insert into archival memory",
+            Permission::ReadFacts => "read facts",
+            Permission::WriteFacts => "write facts down",
             Permission::MessageAgents => "send messages to other agents",
         })
     }

@@ -67,3 +67,11 @@ fn cells_inside_another_runtime_may_ask_too() {
     let waiting = runtime.block_on(client.complete_async(&request)).unwrap();
     assert_eq!(blocking, waiting);
 }
+
+/// The first lesson is short enough to be read in one go.
+#[test]
+fn the_dictionary_agent_is_under_a_hundred_lines() {
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+    let n_lines = include_str!("../../src/dictionary.rs").lines().filter(is_code).count();
+    assert!(n_lines < 100, "{n_lines} lines of code");
+}

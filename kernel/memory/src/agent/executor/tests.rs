@@ -167,6 +167,11 @@ fn the_archive_is_written_and_searched() {
     let stored = insert(r#"{"content": "Pixel has a blue leash.", "tags": ["dog"]}"#);
     assert!(stored.starts_with("Stored as passage "), "{stored}");
     insert(r#"{"content": "The blue lamp is from Ana."}"#);
+    let again = r#"{"content": "pixel has a  blue leash.", "tags": ["dog"]}"#;
+    assert_eq!(
+        insert(again),
+        "Error: the archive holds this already, as passage 0, and it was not stored again"
+    );
     let search = |arguments: &str| run(&handle, "archival_memory_search", arguments);
     assert_eq!(search(r#"{"query": "blue", "tags": ["dog"]}"#), {
         "Page 1 of 1, 1 passages found.\n\

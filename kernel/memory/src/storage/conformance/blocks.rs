@@ -133,6 +133,11 @@ fn blocks_are_shared(open: Open<'_>) {
     storage.delete_agent(&sara).unwrap();
     assert!(!storage.blocks(&tom).unwrap()[0].shared);
     storage.detach_block(&tom, block.id).unwrap();
+    // What nobody has attached stays, whoever else is deleted.
+    let ann = AgentId::new("ann");
+    storage.create_agent(&ann, minute(0)).unwrap();
+    storage.delete_agent(&ann).unwrap();
+    assert_eq!(storage.block(block.id).unwrap().value, "seen by both");
     assert!(matches!(storage.detach_block(&tom, block.id), Err(StorageError::NoBlock { .. })));
     assert!(storage.blocks(&tom).unwrap().is_empty());
     let own = storage.create_block(&tom, &human(), &by, minute(2)).unwrap();

@@ -3,8 +3,8 @@
 use super::{Open, minute, with_agent};
 use crate::message::{Message, Role, ToolCall};
 use crate::storage::{
-    AgentId, MessageFilter, NewMessage, NewPassage, PageRequest, PassageFilter, PassageId,
-    StorageError,
+    AgentId, Author, Collection, EditRequest, FactOutcome, FactQuery, MessageFilter, NewBlock,
+    NewFact, NewMessage, NewPassage, PageRequest, PassageFilter, PassageId, Search, StorageError,
 };
 
 pub(super) fn check_all(open: Open<'_>) {
@@ -12,6 +12,7 @@ pub(super) fn check_all(open: Open<'_>) {
     messages_keep_everything(open);
     messages_are_filtered_and_paged(open);
     passages_come_and_go(open);
+    any_text_comes_back(open);
 }
 
 fn agents_come_and_go(open: Open<'_>) {
@@ -29,6 +30,17 @@ fn agents_come_and_go(open: Open<'_>) {
     storage.set_state(&sara, "queue", "one").unwrap();
     storage.set_state(&sara, "queue", "two").unwrap();
     assert_eq!(storage.state(&sara, "queue").unwrap().as_deref(), Some("two"));
+    let replace =
+        |key, expected, value| storage.replace_state(&sara, key, expected, value).unwrap();
+    assert!(!replace("queue", None, "three") && !replace("queue", Some("one"), "three"));
+    assert!(replace("queue", Some("two"), "three") && replace("new", None, "first"));
+    assert!(!replace("other", Some("x"), "y"));
+    assert_eq!(storage.state(&sara, "queue").unwrap().as_deref(), Some("three"));
+    assert_eq!(storage.state(&sara, "other").unwrap(), None);
+    assert!(matches!(
+        storage.replace_state(&nobody, "queue", None, "x"),
+        Err(StorageError::NoAgent { .. })
+    ));
 
     storage.create_agent(&nobody, minute(2)).unwrap();
     let ids: Vec<_> = storage.agents().unwrap().into_iter().map(|agent| agent.id).collect();
@@ -130,4 +142,66 @@ fn passages_come_and_go(open: Open<'_>) {
     let first = storage.passages(&sara, &PassageFilter::default(), PageRequest::first(1)).unwrap();
     let passage = &first.items[0];
     assert_eq!((&passage.text, &passage.tags, passage.at), (&new[0].text, &new[0].tags, minute(1)));
+}
+
+/// Texts that some databases cannot hold as they are, in every place that takes a text.
+fn any_text_comes_back(open: Open<'_>) {
+    let odd = "Ω \u{0} \\u0000 \u{fdd0}0 \u{fdd0} 'q' \"q\" %s $1 ?1 {x,NULL} \u{feff}\u{1f600}";
+    let storage = open();
+    let (agent, by) = (AgentId::new(odd), Author::Person(odd.to_owned()));
+    storage.create_agent(&agent, minute(0)).unwrap();
+    assert_eq!(storage.agents().unwrap()[0].id, agent);
+    assert_eq!(storage.agent(&agent).unwrap().unwrap().id, agent);
+    storage.set_state(&agent, odd, odd).unwrap();
+    assert_eq!(storage.state(&agent, odd).unwrap().as_deref(), Some(odd));
+    assert_eq!(storage.state(&agent, "Ω").unwrap(), None);
+
+    let new = NewPassage::new(odd, minute(1)).with_tag(odd).with_tag("plain").with_source(odd);
+    storage.insert_passages(&agent, &[new, NewPassage::new("other", minute(1))]).unwrap();
+    let filter = PassageFilter {
+        tags: vec![odd.to_owned()],
+        source: Some(odd.to_owned()),
+        ..PassageFilter::default()
+    };
+    let page = storage.passages(&agent, &filter, PageRequest::all()).unwrap();
+    assert_eq!((page.total, page.items[0].text.as_str()), (1, odd));
+    assert_eq!(
+        (&page.items[0].tags[0], page.items[0].source.as_deref()),
+        (&odd.to_owned(), Some(odd))
+    );
+    for part in ["\u{0} \\", "\u{fdd0}0", "%s $1"] {
+        let found = storage.search_passages(&agent, &Search::exact(part)).unwrap();
+        assert_eq!(found.total, 1, "{part:?}");
+    }
+    let vectors = [(0, vec![1.0, 0.0])];
+    storage.set_vectors(&agent, Collection::Archival, odd, &vectors).unwrap();
+    let missing = storage.without_vectors(&agent, Collection::Archival, odd, 9).unwrap();
+    assert_eq!(missing, [(1, "other".to_owned())]);
+
+    let block = NewBlock {
+        label: odd.to_owned(),
+        description: odd.to_owned(),
+        value: odd.to_owned(),
+        limit: 2_000,
+        read_only: false,
+    };
+    let block = storage.create_block(&agent, &block, &by, minute(1)).unwrap();
+    assert_eq!((block.label.as_str(), block.description.as_str()), (odd, odd));
+    let value = format!("{odd}{odd}");
+    let edit =
+        EditRequest { block: block.id, expected_version: 1, value: &value, by: &by, at: minute(2) };
+    storage.edit_block(&edit).unwrap();
+    let history = storage.block_history(block.id, PageRequest::all()).unwrap().items;
+    assert_eq!((history[0].before.as_deref(), &history[0].after), (Some(odd), &value));
+    assert_eq!(history[0].by, by);
+
+    let mut fact = NewFact::new(odd, odd, odd, minute(1));
+    fact.source = Some(odd.to_owned());
+    storage.record_fact(&agent, &fact).unwrap();
+    assert!(matches!(storage.record_fact(&agent, &fact).unwrap(), FactOutcome::Known(_)));
+    let query = FactQuery { subject: Some(odd.to_owned()), ..FactQuery::default() };
+    let facts = storage.facts(&agent, &query, PageRequest::all()).unwrap();
+    assert_eq!((facts.total, facts.items[0].source.as_deref()), (1, Some(odd)));
+    storage.delete_agent(&agent).unwrap();
+    assert!(storage.agents().unwrap().is_empty());
 }

@@ -1,6 +1,6 @@
 //! Blocks with their edits.
 
-use super::State;
+use super::{AgentState, State};
 use crate::storage::{
     Access, AgentId, AttachedBlock, Author, BlockConflict, BlockEdit, BlockId, EditRequest,
     NewBlock, StorageError, StoredBlock, Timestamp,
@@ -135,10 +135,13 @@ impl State {
     }
 
     /// Drops the blocks that no agent has.
-    pub(super) fn drop_unattached_blocks(&mut self) {
-        let agents = &self.agents;
-        self.blocks.retain(|block, _| {
-            agents.values().any(|state| state.attached.iter().any(|(id, _)| id == block))
-        });
+    /// Drops those of these blocks that no agent has attached.
+    pub(super) fn drop_unattached(&mut self, blocks: &[(BlockId, Access)]) {
+        for (block, _) in blocks {
+            let has = |state: &AgentState| state.attached.iter().any(|(id, _)| id == block);
+            if !self.agents.values().any(has) {
+                self.blocks.remove(block);
+            }
+        }
     }
 }

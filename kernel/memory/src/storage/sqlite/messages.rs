@@ -71,6 +71,37 @@ impl Cached<'_> {
         })
     }
 
+    pub(super) fn state(&self, agent: &AgentId, key: &str) -> Result<Option<String>, StorageError> {
+        let agent = self.agent(agent)?;
+        let sql = "SELECT value FROM state WHERE agent = ?1 AND key = ?2";
+        self.value("read the agent's state", sql, (agent, key))
+    }
+
+    pub(super) fn set_state(
+        &self,
+        agent: &AgentId,
+        key: &str,
+        value: &str,
+    ) -> Result<(), StorageError> {
+        let agent = self.agent(agent)?;
+        let sql = "INSERT OR REPLACE INTO state (agent, key, value) VALUES (?1, ?2, ?3)";
+        self.run("write the agent's state", sql, (agent, key, value)).map(|_| ())
+    }
+
+    pub(super) fn replace_state(
+        &self,
+        agent: &AgentId,
+        key: &str,
+        expected: Option<&str>,
+        value: &str,
+    ) -> Result<bool, StorageError> {
+        let is_expected = self.state(agent, key)?.as_deref() == expected;
+        if is_expected {
+            self.set_state(agent, key, value)?;
+        }
+        Ok(is_expected)
+    }
+
     pub(super) fn delete_agent(&mut self, agent: &AgentId) -> Result<(), StorageError> {
         let id = self.agent(agent)?;
         let doing = "delete an agent";
@@ -86,9 +117,11 @@ impl Cached<'_> {
             self.run(doing, sql, (first_key(space), end_key(space)))?;
             self.spaces.remove(&space);
         }
+        let sql = "DELETE FROM block
+                   WHERE id IN (SELECT block FROM attachment WHERE agent = ?1)
+                   AND id NOT IN (SELECT block FROM attachment WHERE agent <> ?1)";
+        self.run(doing, sql, [id])?;
         self.run(doing, "DELETE FROM agent WHERE id = ?1", [id])?;
-        let sql = "DELETE FROM block WHERE id NOT IN (SELECT block FROM attachment)";
-        self.run(doing, sql, ())?;
         // The number may be given again.
         self.indexes.retain(|(agent, _), _| *agent != id);
         Ok(())
