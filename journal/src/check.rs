@@ -201,8 +201,9 @@ impl Series {
                 .filter_map(|output| {
                     let entry = self.entries.iter().find(|entry| entry.file == output.entry)?;
                     let UnprovenOutput { label, notebook, state, reason, .. } = output;
-                    let message =
-                        format!("the output of `{label}` in `{notebook}` is {state}: {reason}");
+                    let message = format!(
+                        "the output of `{label}` in `{notebook}` does not hold ({state}): {reason}"
+                    );
                     let problem =
                         Problem::at(&entry.file, &entry.text, output.span.clone(), message)
                             .with_help(format!("run the notebook: momentum run {notebook}"));
@@ -238,7 +239,8 @@ fn stale(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
                 n => format!("; so are {} more", n - 1),
             };
             let (number, anchor, reason) = (first.number, first.anchor(), &first.reason);
-            let message = format!("cell {number} (`{anchor}`) is {state}: {reason}{others}");
+            let message =
+                format!("cell {number} (`{anchor}`) does not hold ({state}): {reason}{others}");
             let at = text.as_ref().and_then(|text| cell_place(text, first.id.as_deref()));
             let problem = match &text {
                 Some(text) => Problem::at(file, text, at.unwrap_or(0)..at.unwrap_or(0), message),

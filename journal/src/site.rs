@@ -352,7 +352,8 @@ fn refusals(root: &Root, known: &Known) -> Vec<Problem> {
     let (Some(entry), _) = crate::entry::Entry::read(root, &known.file) else { return Vec::new() };
     let refusal = |output: &UnprovenOutput| {
         let UnprovenOutput { label, notebook, state, reason, .. } = output;
-        let message = format!("the output of `{label}` in `{notebook}` is {state}: {reason}");
+        let message =
+            format!("the output of `{label}` in `{notebook}` does not hold ({state}): {reason}");
         Problem::at(&entry.file, &entry.text, output.span.clone(), message)
             .with_help(format!("run the notebook: momentum run {}", output.notebook))
     };

@@ -29,7 +29,7 @@ def site(momentum, tmp_path_factory) -> Path:
         command, check=True, timeout=PATIENCE, stderr=subprocess.PIPE, text=True
     )
     warnings = [line for line in built.stderr.splitlines() if "warning:" in line]
-    assert [line for line in warnings if "stale (environment)" not in line] == []
+    assert [line for line in warnings if "stale environment" not in line] == []
     return folder
 
 

@@ -29,7 +29,7 @@ fn findings_are_written_for_people_and_for_machines() {
     assert!(text.contains("dead-link: this entry has no heading `#no-such-part`"), "{text}");
     assert!(
         text.contains(
-            "stale-output: cell 2 (`answer`) is never run: no run of this cell is on record"
+            "stale-output: cell 2 (`answer`) does not hold (never run): no run of this cell is on record"
         ),
         "{text}"
     );

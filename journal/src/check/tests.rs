@@ -71,7 +71,7 @@ fn every_rule_finds_its_own() {
     notebooks/used.ipynb:2:88: dead-link: cell 1: there is no file `notebooks/a.png`
     notebooks/used.ipynb:2:88: missing-alt: cell 1: `a.png` is shown without a text
       help: say what it shows between the brackets: `![what it shows](...)`
-    notebooks/used.ipynb:3:23: stale-output: cell 2 (`sum`) is stale (code): the code of this cell, or of one before it, has changed since this was made
+    notebooks/used.ipynb:3:23: stale-output: cell 2 (`sum`) does not hold (stale code): the code of this cell, or of one before it, has changed since this was made
       help: run the notebook: momentum run notebooks/used.ipynb
     18 findings in 2 entries and 2 notebooks.
     "#);

@@ -73,9 +73,9 @@ impl CellState {
 impl std::fmt::Display for CellState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            CellState::StaleCode => "stale (code)",
-            CellState::StaleData => "stale (data)",
-            CellState::StaleEnvironment => "stale (environment)",
+            CellState::StaleCode => "stale code",
+            CellState::StaleData => "stale data",
+            CellState::StaleEnvironment => "stale environment",
             CellState::NeverRun => "never run",
             CellState::NotReproduced => "not reproduced",
             CellState::Unrecorded => "run by a kernel that keeps no record",
@@ -114,7 +114,11 @@ impl RunEnvironment {
             new.push(format!("helpers {}", self.helpers));
         }
         (!old.is_empty()).then(|| {
-            format!("this was made by {}, and now there is {}", old.join(", "), new.join(", "))
+            format!(
+                "this was made by {}; it would now be made by {}",
+                old.join(", "),
+                new.join(", ")
+            )
         })
     }
 }

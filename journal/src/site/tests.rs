@@ -150,9 +150,9 @@ fn stale_outputs_are_marked_and_refused_when_strict() {
     let strict = BuildConfig { strict: true, ..BuildConfig::default() };
     let error = Series::open(root.path()).unwrap().build(&strict).unwrap_err();
     insta::assert_snapshot!(error.to_string(), @"
-    entries/day-02.md:6:1: the output of `late` in `notebooks/sample.ipynb` is stale (code): the code of this cell, or of one before it, has changed since this was made
+    entries/day-02.md:6:1: the output of `late` in `notebooks/sample.ipynb` does not hold (stale code): the code of this cell, or of one before it, has changed since this was made
       help: run the notebook: momentum run notebooks/sample.ipynb
-    entries/day-02.md:8:5: the output of `late` in `notebooks/sample.ipynb` is stale (code): the code of this cell, or of one before it, has changed since this was made
+    entries/day-02.md:8:5: the output of `late` in `notebooks/sample.ipynb` does not hold (stale code): the code of this cell, or of one before it, has changed since this was made
       help: run the notebook: momentum run notebooks/sample.ipynb
     ");
 }

@@ -89,12 +89,12 @@ fn changed_data_make_stale_what_comes_after() {
     write(root.path(), "notebooks/a.csv", "abd");
     let (marks, found) = said(root.path(), here());
     assert_eq!(marks, ["stale: stale data", "stale: stale data"]);
-    insta::assert_snapshot!(found, @"notebooks/n.ipynb:1:208: stale-output: cell 1 (`c0`) is stale (data): the data file a.csv has changed since this was made; so are 2 more");
+    insta::assert_snapshot!(found, @"notebooks/n.ipynb:1:208: stale-output: cell 1 (`c0`) does not hold (stale data): the data file a.csv has changed since this was made; so are 2 more");
     // The same bytes are the same data, whenever they were written.
     write(root.path(), "notebooks/a.csv", "abc");
     assert_eq!(said(root.path(), here()).0[0], "fresh: as last run");
     std::fs::remove_file(root.path().join("notebooks/a.csv")).unwrap();
-    insta::assert_snapshot!(said(root.path(), here()).1, @"notebooks/n.ipynb:1:208: stale-output: cell 1 (`c0`) is stale (data): the data file a.csv is not in the series any more; so are 2 more");
+    insta::assert_snapshot!(said(root.path(), here()).1, @"notebooks/n.ipynb:1:208: stale-output: cell 1 (`c0`) does not hold (stale data): the data file a.csv is not in the series any more; so are 2 more");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn another_environment_is_named() {
     let other = RunEnvironment { compiler: "rustc 1.96.0 (x)".into(), ..here() };
     let (marks, found) = said(root.path(), other);
     assert_eq!(marks, ["stale: stale environment", "stale: stale environment"]);
-    insta::assert_snapshot!(found, @"notebooks/n.ipynb:1:208: stale-environment: cell 1 (`c0`) is stale (environment): this was made by rustc 1.95.0, and now there is rustc 1.96.0; so are 2 more");
+    insta::assert_snapshot!(found, @"notebooks/n.ipynb:1:208: stale-environment: cell 1 (`c0`) does not hold (stale environment): this was made by rustc 1.95.0; it would now be made by rustc 1.96.0; so are 2 more");
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn changed_code_counts_before_all_else() {
     let (marks, found) = said(root.path(), here());
     assert_eq!(marks, ["stale: stale code", "stale: stale code"]);
     insta::assert_snapshot!(found, @"
-    notebooks/n.ipynb:1:208: stale-output: cell 1 (`c0`) is stale (data): the data file a.csv has changed since this was made
-    notebooks/n.ipynb:1:555: stale-output: cell 2 (`mean`) is stale (code): the code of this cell, or of one before it, has changed since this was made; so is one more
+    notebooks/n.ipynb:1:208: stale-output: cell 1 (`c0`) does not hold (stale data): the data file a.csv has changed since this was made
+    notebooks/n.ipynb:1:555: stale-output: cell 2 (`mean`) does not hold (stale code): the code of this cell, or of one before it, has changed since this was made; so is one more
     ");
 }
 
@@ -134,7 +134,7 @@ fn a_second_run_is_kept_and_shown() {
     assert_eq!(found.len(), 1);
     let (marks, found) = said(root.path(), here());
     assert_eq!(marks, ["fresh: as last run", "unlike: not reproduced"]);
-    insta::assert_snapshot!(found, @"notebooks/n.ipynb:1:818: not-reproduced: cell 3 (`noise`) is not reproduced: run again as it is, the cell gave another output");
+    insta::assert_snapshot!(found, @"notebooks/n.ipynb:1:818: not-reproduced: cell 3 (`noise`) does not hold (not reproduced): run again as it is, the cell gave another output");
     let page = std::fs::read_to_string(root.path().join("_site/entries/day-01.html")).unwrap();
     assert_eq!(page.matches("reproduced by a second run").count(), 1);
     // Another file was not compared.
