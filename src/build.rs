@@ -44,21 +44,36 @@ pub(crate) struct Arguments {
 
 pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
+    let mut workshop = match Workshop::open(0) {
+        // Rendering needs no compiler.
+        Err(_) if arguments.no_run => None,
+        opened => Some(opened?),
+    };
+    let environment = workshop.as_ref().map(Workshop::run_environment);
     let config = BuildConfig {
         out: arguments.out.clone(),
         strict: arguments.strict,
         cache: arguments.cache.clone(),
+        environment: environment.clone(),
     };
     let mut site = Site::open(&arguments.folder, config).map_err(report::journal)?;
     let notebooks = site.notebooks().map_err(report::journal)?;
-    let failures =
-        if arguments.no_run { Vec::new() } else { run_stale(&notebooks, arguments.rerun)? };
+    let failures = match &mut workshop {
+        Some(workshop) if !arguments.no_run => run_stale(&notebooks, arguments.rerun, workshop),
+        _ => Vec::new(),
+    };
     eprintln!("Rendering the journal");
     let built = site.build().map_err(report::journal)?;
     for output in &built.unproven {
         eprintln!(
-            "  warning: {}:{}:{}: the output `{}` of {} is marked on the page: {}",
-            output.entry, output.line, output.column, output.label, output.notebook, output.state
+            "  warning: {}:{}:{}: the output `{}` of {} is marked on the page as {}: {}",
+            output.entry,
+            output.line,
+            output.column,
+            output.label,
+            output.notebook,
+            output.state,
+            output.reason
         );
     }
     eprintln!(
@@ -68,7 +83,10 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
         clock(started.elapsed())
     );
     if let Some(file) = &arguments.pdf {
-        let series = Series::open(&arguments.folder).map_err(report::journal)?;
+        let mut series = Series::open(&arguments.folder).map_err(report::journal)?;
+        if let Some(environment) = environment {
+            series = series.with_environment(environment);
+        }
         let file = pdf::write(&series, &arguments.folder, file.as_deref())?;
         println!("The series on paper: {}", file.display());
     }
@@ -81,9 +99,8 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
 }
 
 /// Runs the notebooks whose outputs do not hold; gives the failures.
-fn run_stale(notebooks: &[PathBuf], rerun: bool) -> Result<Vec<miette::Report>> {
+fn run_stale(notebooks: &[PathBuf], rerun: bool, workshop: &mut Workshop) -> Vec<miette::Report> {
     let mut failures = Vec::new();
-    let mut workshop = Workshop::open(0)?;
     for path in notebooks {
         let reason = match Notebook::read(path) {
             Ok(_) if rerun => "asked for",
@@ -94,6 +111,7 @@ fn run_stale(notebooks: &[PathBuf], rerun: bool) -> Result<Vec<miette::Report>> 
                 }
                 Freshness::NeverRun => "it was never run",
                 Freshness::CodeChanged => "its code has changed",
+                Freshness::DataChanged => "its data have changed",
                 Freshness::EnvironmentChanged => "kernel, compiler or helpers have changed",
                 Freshness::Failed => "its last run failed",
             },
@@ -101,9 +119,9 @@ fn run_stale(notebooks: &[PathBuf], rerun: bool) -> Result<Vec<miette::Report>> 
             Err(_) => continue,
         };
         eprintln!("Stale   {} ({reason})", path.display());
-        if let Err(failure) = run_notebook(path, &mut workshop, false) {
+        if let Err(failure) = run_notebook(path, workshop, false) {
             failures.push(failure);
         }
     }
-    Ok(failures)
+    failures
 }

@@ -12,6 +12,8 @@ use crate::report;
 
 /// Look for what is wrong: dead links, missing texts, stale outputs, days, dates, keys.
 ///
+/// Outputs are stale when code, data or what runs them have changed, and each is told apart. With
+/// --rerun, those that another run does not give again are kept beside the notebook, for the pages.
 /// Exits with 1 when something is found. No address of the web is asked.
 ///
 /// Example: momentum check --rerun --format github
@@ -57,19 +59,28 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
     if !(0.0..=1.0).contains(&arguments.tolerance) {
         return Err(miette!("--tolerance should be a share from 0 to 1"));
     }
-    let series = Series::open(&arguments.folder).map_err(report::journal)?;
+    let mut series = Series::open(&arguments.folder).map_err(report::journal)?;
+    let mut workshop = match Workshop::open(0) {
+        // Without a compiler, nothing is known of what made the outputs.
+        Err(_) if !arguments.rerun => None,
+        opened => Some(opened?),
+    };
+    if let Some(workshop) = &workshop {
+        series = series.with_environment(workshop.run_environment());
+    }
     let mut found = series.check().map_err(report::journal)?;
-    if arguments.rerun {
+    if let Some(workshop) = workshop.as_mut().filter(|_| arguments.rerun) {
+        // Of an earlier run: this one tells anew.
+        found.allow(&[Rule::NotReproduced]);
         let config = ComparisonConfig {
             tolerance: arguments.tolerance,
             skip: arguments.skip_tags.clone(),
             ..ComparisonConfig::default()
         };
-        let mut workshop = Workshop::open(0)?;
         for notebook in series.notebooks().map_err(report::journal)? {
             // A notebook that cannot be read has been found already.
             if momentum_kernel::notebook::Notebook::read(&notebook).is_ok() {
-                found.add(rerun(&series, &notebook, &mut workshop, &config)?);
+                found.add(rerun(&series, &notebook, workshop, &config)?);
             }
         }
     }

@@ -48,9 +48,10 @@ impl RunCopy {
     ) -> Result<RunReport> {
         let mut notebook = Notebook::read(&self.path).into_diagnostic()?;
         let folder = runner::folder_of(&self.original).into_diagnostic()?;
-        let mut engine = workshop.engine(folder, false)?;
+        let mut engine = workshop.engine(folder.clone(), false)?;
         started(engine.interrupter());
-        let config = RunConfig { environment: workshop.environment.clone(), allow_errors: false };
+        let environment = workshop.environment.clone();
+        let config = RunConfig { environment, folder, allow_errors: false };
         runner::run(&mut notebook, &mut engine, &config, on_event).into_diagnostic()
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use miette::{IntoDiagnostic, Result, miette};
+use momentum_journal::RunEnvironment;
 use momentum_kernel::engine::{Engine, EngineConfig};
 use momentum_kernel::helpers::{HelperCrate, HelperSet, helper_version, prepare};
 use momentum_kernel::provenance::Environment;
@@ -73,6 +74,12 @@ impl Workshop {
             seed,
         };
         Ok(Workshop { toolchain, sources, set: None, environment, limits: Limits::default() })
+    }
+
+    /// The environment in the journal's words.
+    pub(crate) fn run_environment(&self) -> RunEnvironment {
+        let Environment { kernel, compiler, helpers, .. } = self.environment.clone();
+        RunEnvironment { kernel, compiler, helpers }
     }
 
     /// The helper set, built now if it has to be.

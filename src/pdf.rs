@@ -25,7 +25,8 @@ pub(crate) fn write(series: &Series, folder: &Path, file: Option<&Path>) -> Resu
         std::fs::create_dir_all(path.parent().unwrap_or(&path)).into_diagnostic()?;
         std::fs::write(path, bytes).into_diagnostic()?;
     }
-    eprintln!("Setting {} entries", series.entries().len());
+    let n = series.entries().len();
+    eprintln!("Setting {n} {}", if n == 1 { "entry" } else { "entries" });
     let program = std::env::var_os(VARIABLE).unwrap_or_else(|| "typst".into());
     let output = Command::new(&program)
         .args(["compile", "--root", ".", "--font-path", "fonts", "--ignore-system-fonts"])

@@ -48,9 +48,10 @@ pub(crate) fn run_notebook(
     allow_errors: bool,
 ) -> Result<RunReport> {
     let mut notebook = Notebook::read(path).into_diagnostic()?;
-    let mut engine = workshop.engine(runner::folder_of(path).into_diagnostic()?, false)?;
+    let folder = runner::folder_of(path).into_diagnostic()?;
+    let mut engine = workshop.engine(folder.clone(), false)?;
     eprintln!("Running {}", path.display());
-    let config = RunConfig { environment: workshop.environment.clone(), allow_errors };
+    let config = RunConfig { environment: workshop.environment.clone(), folder, allow_errors };
     let report =
         runner::run(&mut notebook, &mut engine, &config, &mut cell_line).into_diagnostic()?;
     match &report.failure {

@@ -10,6 +10,7 @@ use std::time::Instant;
 use miette::{IntoDiagnostic, Result};
 use momentum_journal::{BuildConfig, JournalError, LiveEvent, Series, Server, Site, Watch};
 
+use crate::helpers::Workshop;
 use crate::report;
 use runs::Runs;
 
@@ -42,7 +43,9 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
         Some(out) => std::path::absolute(out).into_diagnostic()?,
         None => series.root().join(&series.config().out),
     };
-    let config = BuildConfig { out: arguments.out.clone(), ..BuildConfig::default() };
+    // Without a compiler, nothing is known of what made the outputs.
+    let environment = Workshop::open(0).ok().map(|workshop| workshop.run_environment());
+    let config = BuildConfig { out: arguments.out.clone(), environment, ..BuildConfig::default() };
     let site = Site::open(&arguments.folder, config).map_err(report::journal)?;
     let server = Arc::new(Server::start(out.clone(), arguments.port).into_diagnostic()?);
     let mut watch = Watch::start(&series, &out).into_diagnostic()?;
@@ -56,6 +59,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
         (!arguments.no_run).then(|| Runs::start(Arc::clone(&server), series.root().to_owned()));
     let mut serving = Serving { site, server, shown: String::new() };
     serving.build();
+    watch.follow(&series, &serving.site.data_files()).into_diagnostic()?;
     if let Some(runs) = &runs {
         series.notebooks().map_err(report::journal)?.into_iter().for_each(|path| runs.ask(path));
     }
@@ -71,8 +75,16 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
         }
         if !changes.is_empty() {
             serving.build();
+            let data = serving.site.data_files();
             if let Ok(series) = Series::open(&arguments.folder) {
-                watch.follow(&series).into_diagnostic()?;
+                // A notebook whose data have changed is to be run, whichever it is.
+                if let Some(runs) = &runs
+                    && changes.others.iter().any(|path| data.contains(path))
+                {
+                    let notebooks = series.notebooks().map_err(report::journal)?;
+                    notebooks.into_iter().for_each(|path| runs.ask(path));
+                }
+                watch.follow(&series, &data).into_diagnostic()?;
             }
         }
     }

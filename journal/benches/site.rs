@@ -94,6 +94,7 @@ fn peak() -> u64 {
 fn measure(size: usize, rounds: usize, generator: Option<&Path>, peers: &[peer::Peer]) -> Duration {
     let folder = tempfile::tempdir().expect("a folder");
     let ours = folder.path().join("momentum");
+    std::fs::create_dir_all(&ours).expect("made");
     generator::write(generator, "plain", size, &ours);
     std::fs::write(ours.join("momentum.yaml"), "title: Journal\nbase_url: https://example.org\n")
         .expect("written");

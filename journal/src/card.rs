@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use crate::config::SeriesConfig;
 use crate::output::escaped;
+use crate::raster::letters::{Colour, Line, Sheet, is_plain};
 use crate::raster::{Pixels, RasterError, draw, draw_over, text_width};
 
 /// Width and height of a card in pixels: what the large networks ask for.
@@ -89,95 +90,110 @@ impl Card {
     /// # Errors
     /// The drawing failed, which is a fault of this crate.
     pub fn to_png(&self) -> Result<Vec<u8>, RasterError> {
-        Ok(self.pixels()?.to_png())
-    }
-
-    fn pixels(&self) -> Result<Pixels, RasterError> {
-        static PAPER: LazyLock<Option<Pixels>> =
-            LazyLock::new(|| draw(&paper(), 1.0, CARD_SIZE.0).ok());
-        let words = self.words();
-        match &*PAPER {
-            Some(paper) => draw_over(paper, &words),
-            None => draw(&words, 1.0, CARD_SIZE.0),
+        let lines = self.lines();
+        if !lines.iter().all(|line| is_plain(&line.text)) {
+            return shaped(&lines);
         }
+        let mut sheet = PAPER.clone();
+        lines.iter().for_each(|line| sheet.write(line));
+        Ok(sheet.to_png())
     }
 
-    /// The words, as an SVG to lay over the paper.
-    fn words(&self) -> String {
-        let mut svg = open();
+    /// The words, line by line.
+    fn lines(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let mut add = |x, y, size, bold, ink: Ink, text: String| {
+            lines.push(Line { x, y, size, bold, ink: ink as usize, text });
+        };
         let mut y = 104.0;
         if let Some(day) = self.day {
-            text(&mut svg, LEFT, y, 30.0, "bold", "#0b6a5d", &fitted(&self.series, 30.0, 720.0));
+            add(LEFT, y, 30.0, true, Ink::Accent, fitted(&self.series, 30.0, 720.0));
             let day = day.to_string();
             let wide = text_width(&day, true) * 150.0;
-            text(&mut svg, LEFT + WIDTH - wide, 182.0, 150.0, "bold", "#dbe9e4", &day);
             let label = text_width("DAY", true) * 26.0;
-            text(
-                &mut svg,
-                LEFT + WIDTH - wide - label - 22.0,
-                104.0,
-                26.0,
-                "bold",
-                "#0b6a5d",
-                "DAY",
-            );
+            let label_at = LEFT + WIDTH - wide - label - 22.0;
+            add(LEFT + WIDTH - wide, 182.0, 150.0, true, Ink::Pale, day);
+            add(label_at, 104.0, 26.0, true, Ink::Accent, "DAY".to_owned());
             y = 260.0;
         } else {
             y += 130.0;
         }
-        let (size, lines) = [62.0, 54.0, 46.0, 40.0]
+        let (size, title) = [62.0, 54.0, 46.0, 40.0]
             .map(|size: f32| (size, wrap(&self.title, true, size, WIDTH)))
             .into_iter()
             .find(|(size, lines)| lines.len() <= if *size > 50.0 { 2 } else { 3 })
             .unwrap_or_else(|| (40.0, cut(wrap(&self.title, true, 40.0, WIDTH), 4)));
-        for line in lines {
-            text(&mut svg, LEFT, y, size, "bold", "#1b2421", &line);
+        for line in title {
+            add(LEFT, y, size, true, Ink::Dark, line);
             y += size * 1.18;
         }
         y += 14.0;
         let room = ((548.0 - y) / 40.0).floor().clamp(0.0, 3.0) as usize;
         for line in cut(wrap(&self.summary, false, 29.0, WIDTH), room) {
-            text(&mut svg, LEFT, y, 29.0, "normal", "#55635d", &line);
+            add(LEFT, y, 29.0, false, Ink::Soft, line);
             y += 40.0;
         }
-        text(&mut svg, LEFT, 580.0, 26.0, "normal", "#55635d", &fitted(&self.foot, 26.0, WIDTH));
-        svg.push_str("</svg>");
-        svg
+        add(LEFT, 580.0, 26.0, false, Ink::Soft, fitted(&self.foot, 26.0, WIDTH));
+        lines
     }
 }
 
-fn open() -> String {
-    let (width, height) = CARD_SIZE;
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\">"
-    )
+/// What words are written in: places in [`INKS`].
+#[derive(Debug, Clone, Copy)]
+enum Ink {
+    Accent,
+    Pale,
+    Dark,
+    Soft,
 }
+
+const INKS: [Colour; 4] =
+    [[0x0b, 0x6a, 0x5d], [0xdb, 0xe9, 0xe4], [0x1b, 0x24, 0x21], [0x55, 0x63, 0x5d]];
+
+/// The paper, its squares, the bar at the side, the line beside it.
+const PAPERS: [Colour; 4] =
+    [[0xfa, 0xfb, 0xf9], [0xe9, 0xef, 0xeb], [0x0b, 0x6a, 0x5d], [0xe8, 0xb7, 0x65]];
 
 /// A page of a lab notebook.
-fn paper() -> String {
-    let mut svg = open();
-    svg.push_str("<rect width=\"1200\" height=\"630\" fill=\"#fafbf9\"/><g stroke=\"#e9efeb\">");
-    for x in (30..1200).step_by(30) {
-        let _ = write!(svg, "<path d=\"M{x} 0V630\"/>");
+static PAPER: LazyLock<Sheet> = LazyLock::new(|| {
+    let (width, height) = (CARD_SIZE.0 as usize, CARD_SIZE.1 as usize);
+    let mut sheet = Sheet::new(CARD_SIZE, &PAPERS, &INKS);
+    for x in (30..width).step_by(30) {
+        sheet.fill([x, x + 1], [0, height], 1);
     }
-    for y in (30..630).step_by(30) {
-        let _ = write!(svg, "<path d=\"M0 {y}H1200\"/>");
+    for y in (30..height).step_by(30) {
+        sheet.fill([0, width], [y, y + 1], 1);
     }
-    svg.push_str(
-        "</g><rect width=\"24\" height=\"630\" fill=\"#0b6a5d\"/>\
-         <path d=\"M60 0V630\" stroke=\"#e8b765\" stroke-width=\"3\"/></svg>",
-    );
-    svg
-}
+    sheet.fill([0, 24], [0, height], 2);
+    sheet.fill([59, 62], [0, height], 3);
+    sheet
+});
 
-fn text(svg: &mut String, x: f32, y: f32, size: f32, weight: &str, fill: &str, words: &str) {
-    let words = escaped(words);
-    let _ = write!(
-        svg,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" font-family=\"sans-serif\" font-size=\"{size}\" \
-         font-weight=\"{weight}\" fill=\"{fill}\">{words}</text>"
+/// Lines in scripts whose letters join or change: as an SVG, laid over the paper.
+fn shaped(lines: &[Line]) -> Result<Vec<u8>, RasterError> {
+    static UNDER: LazyLock<Option<Pixels>> =
+        LazyLock::new(|| Pixels::from_png(&PAPER.to_png()).ok());
+    let (width, height) = CARD_SIZE;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\">"
     );
+    for Line { x, y, size, bold, ink, text } in lines {
+        let weight = if *bold { "bold" } else { "normal" };
+        let [red, green, blue] = INKS[*ink];
+        let words = escaped(text);
+        let _ = write!(
+            svg,
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" font-family=\"sans-serif\" font-size=\"{size}\" \
+             font-weight=\"{weight}\" fill=\"rgb({red},{green},{blue})\">{words}</text>"
+        );
+    }
+    svg.push_str("</svg>");
+    let drawn = match &*UNDER {
+        Some(paper) => draw_over(paper, &svg)?,
+        None => draw(&svg, 1.0, width)?,
+    };
+    Ok(drawn.to_png())
 }
 
 /// The text in lines of at most that width; a word that is wider stands alone and is cut.
@@ -261,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn letters_that_join_are_shaped() {
+        let joined = Card { title: "مرحبا 学习 <b>".into(), ..card() };
+        let pixels = Pixels::from_png(&joined.to_png().unwrap()).unwrap();
+        assert_eq!((pixels.width, pixels.height), CARD_SIZE);
+        assert_ne!(
+            joined.to_png().unwrap(),
+            Card { title: String::new(), ..card() }.to_png().unwrap()
+        );
+    }
+
+    #[test]
     fn an_entry_has_a_card_of_its_own() {
         assert_eq!(card_path("entries/day-02.html"), "cards/day-02.png");
         assert_eq!(card_path("notebooks/a.html"), "cards/index.png");
@@ -274,6 +301,5 @@ mod tests {
             }
         }
         assert_eq!(cut(wrap(&"word ".repeat(90), false, 29.0, WIDTH), 2).len(), 2);
-        assert!(card().words().contains("&lt;b&gt;"));
     }
 }

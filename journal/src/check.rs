@@ -5,16 +5,16 @@ mod format;
 mod link;
 mod secret;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::linked::{Notebooks, read_notebooks};
-use crate::notebook::CellState;
+use crate::notebook::{Cell, CellKind, CellState};
 use crate::problem::{JournalError, Problem};
 use crate::root::folder_of;
 use crate::series::Series;
-use crate::site::BuildConfig;
+use crate::site::{BuildConfig, UnprovenOutput};
 
 pub use format::CheckFormat;
 
@@ -30,6 +30,8 @@ pub enum Rule {
     MissingAlt,
     /// An output that is shown and no longer holds, or never did.
     StaleOutput,
+    /// An output that another kernel, compiler or helper set has made.
+    StaleEnvironment,
     /// A day's number that is left out, or is another one in the file's name.
     DayNumber,
     /// A day that is dated before the one before it.
@@ -38,17 +40,18 @@ pub enum Rule {
     UnusedNotebook,
     /// Something that looks like a key or a password.
     Secret,
-    /// Running a notebook again gives other outputs.
+    /// Running a notebook again gave other outputs.
     NotReproduced,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Rule; 9] = [
+    pub const ALL: [Rule; 10] = [
         Rule::Broken,
         Rule::DeadLink,
         Rule::MissingAlt,
         Rule::StaleOutput,
+        Rule::StaleEnvironment,
         Rule::DayNumber,
         Rule::Date,
         Rule::UnusedNotebook,
@@ -64,6 +67,7 @@ impl Rule {
             Rule::DeadLink => "dead-link",
             Rule::MissingAlt => "missing-alt",
             Rule::StaleOutput => "stale-output",
+            Rule::StaleEnvironment => "stale-environment",
             Rule::DayNumber => "day-number",
             Rule::Date => "date",
             Rule::UnusedNotebook => "unused-notebook",
@@ -89,13 +93,25 @@ pub struct Finding {
     pub problem: Problem,
     /// What differs, in lines; empty for all rules but [`Rule::NotReproduced`].
     pub difference: String,
+    /// How the output stands, where the finding is about one.
+    pub state: Option<CellState>,
 }
 
 impl Finding {
     /// A finding with a place.
     #[must_use]
     pub fn new(rule: Rule, problem: Problem) -> Finding {
-        Finding { rule, problem, difference: String::new() }
+        Finding { rule, problem, difference: String::new(), state: None }
+    }
+
+    /// A finding about an output that does not hold, under the rule for its state.
+    fn of_state(state: CellState, problem: Problem) -> Finding {
+        let rule = match state {
+            CellState::StaleEnvironment => Rule::StaleEnvironment,
+            CellState::NotReproduced => Rule::NotReproduced,
+            _ => Rule::StaleOutput,
+        };
+        Finding { state: Some(state), ..Finding::new(rule, problem) }
     }
 }
 
@@ -184,15 +200,14 @@ impl Series {
                 .iter()
                 .filter_map(|output| {
                     let entry = self.entries.iter().find(|entry| entry.file == output.entry)?;
-                    let (label, notebook) = (&output.label, &output.notebook);
+                    let UnprovenOutput { label, notebook, state, reason, .. } = output;
                     let message = format!(
-                        "the output of `{label}` in `{notebook}` does not hold: {}",
-                        output.state
+                        "the output of `{label}` in `{notebook}` does not hold ({state}): {reason}"
                     );
                     let problem =
                         Problem::at(&entry.file, &entry.text, output.span.clone(), message)
                             .with_help(format!("run the notebook: momentum run {notebook}"));
-                    Some(Finding::new(Rule::StaleOutput, problem))
+                    Some(Finding::of_state(*state, problem))
                 })
                 .collect()),
             Err(JournalError::Problems(problems)) => {
@@ -208,31 +223,32 @@ fn stale(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, notebook) in notebooks {
         let Some(notebook) = notebook else { continue };
-        let unproven: Vec<_> = notebook
-            .cells
-            .iter()
-            .filter(|cell| cell.kind == crate::notebook::CellKind::Code)
-            .filter(|cell| !cell.source.trim().is_empty())
-            .filter(|cell| {
-                matches!(cell.state, CellState::Stale | CellState::Failed | CellState::NeverRun)
-            })
-            .collect();
-        let Some(first) = unproven.first() else { continue };
-        let others = match unproven.len() {
-            1 => String::new(),
-            2 => ", and one more".to_owned(),
-            n => format!(", and {} more", n - 1),
-        };
-        let message =
-            format!("cell {} (`{}`) is {}{others}", first.number, first.anchor(), first.state);
-        let text = text_of(series, file);
-        let at = text.as_ref().and_then(|text| cell_place(text, first.id.as_deref())).unwrap_or(0);
-        let problem = match &text {
-            Some(text) => Problem::at(file, text, at..at, message),
-            None => Problem::of_file(file, message),
-        };
-        let problem = problem.with_help(format!("run the notebook: momentum run {file}"));
-        findings.push(Finding::new(Rule::StaleOutput, problem));
+        let mut by_state: BTreeMap<CellState, Vec<&Cell>> = BTreeMap::new();
+        for cell in &notebook.cells {
+            let is_code = cell.kind == CellKind::Code && !cell.source.trim().is_empty();
+            if is_code && !cell.state.holds() {
+                by_state.entry(cell.state).or_default().push(cell);
+            }
+        }
+        let text = (!by_state.is_empty()).then(|| text_of(series, file)).flatten();
+        for (state, cells) in by_state {
+            let Some(first) = cells.first() else { continue };
+            let others = match cells.len() {
+                1 => String::new(),
+                2 => "; so is one more".to_owned(),
+                n => format!("; so are {} more", n - 1),
+            };
+            let (number, anchor, reason) = (first.number, first.anchor(), &first.reason);
+            let message =
+                format!("cell {number} (`{anchor}`) does not hold ({state}): {reason}{others}");
+            let at = text.as_ref().and_then(|text| cell_place(text, first.id.as_deref()));
+            let problem = match &text {
+                Some(text) => Problem::at(file, text, at.unwrap_or(0)..at.unwrap_or(0), message),
+                None => Problem::of_file(file, message),
+            };
+            let problem = problem.with_help(format!("run the notebook: momentum run {file}"));
+            findings.push(Finding::of_state(state, problem));
+        }
     }
     findings
 }
@@ -252,9 +268,12 @@ fn cell_place(text: &str, id: Option<&str>) -> Option<usize> {
 fn unused(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
     let mut used: BTreeSet<String> = BTreeSet::new();
     for entry in &series.entries {
-        used.extend(entry.references().into_iter().filter_map(|one| match one.target {
-            crate::reference::ReferenceTarget::Notebook { file, .. } => Some(file),
-            _ => None,
+        used.extend(entry.references().into_iter().filter_map(|mut one| {
+            link::find_by_name(&mut one, notebooks, &BTreeMap::new());
+            match one.target {
+                crate::reference::ReferenceTarget::Notebook { file, .. } => Some(file),
+                _ => None,
+            }
         }));
         let named = entry.front.notebooks.iter();
         used.extend(named.filter_map(|name| crate::root::resolve(folder_of(&entry.file), name)));

@@ -9,8 +9,11 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::ansi;
 use crate::check::{Finding, Rule};
+use crate::key::Key;
+use crate::notebook::beside::keep_rerun;
 use crate::notebook::read::read_notebook;
-use crate::notebook::{Cell, CellKind, MimeBundle, Notebook, Output};
+use crate::notebook::state::Rerun;
+use crate::notebook::{Cell, CellKind, CellState, MimeBundle, NONDETERMINISTIC, Notebook, Output};
 use crate::problem::{JournalError, Problem};
 use crate::raster::{Pixels, draw};
 use crate::series::Series;
@@ -28,7 +31,7 @@ pub struct ComparisonConfig {
 
 impl Default for ComparisonConfig {
     fn default() -> Self {
-        Self { tolerance: 1e-6, pixels: 0.001, skip: vec!["nondeterministic".to_owned()] }
+        Self { tolerance: 1e-6, pixels: 0.001, skip: vec![NONDETERMINISTIC.to_owned()] }
     }
 }
 
@@ -40,6 +43,9 @@ const MAX_LINES: usize = 40;
 impl Series {
     /// Compares a notebook of the series with a copy of it that was run again. Each cell that
     /// differs is a finding with the lines that differ.
+    ///
+    /// Which cells they are is kept in `.momentum/<notebook stem>.rerun.json` beside the notebook,
+    /// so that pages can say so, as long as the notebook is the one that was compared.
     ///
     /// # Errors
     /// One of the files cannot be read, or is no notebook.
@@ -58,7 +64,15 @@ impl Series {
         };
         let (old, new) = (parse(&bytes)?, parse(&read(again)?)?);
         let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
-        let differences = compare(&old, &new, config).into_iter().map(|difference| {
+        let differences = compare(&old, &new, config);
+        let compared = old.cells.iter().filter(|cell| is_compared(cell, config));
+        let rerun = Rerun {
+            notebook: Key::of(&bytes).hex(),
+            compared: compared.map(|cell| cell.number).collect(),
+            differ: differences.iter().map(|difference| difference.number).collect(),
+        };
+        keep_rerun(notebook, &rerun);
+        let differences = differences.into_iter().map(|difference| {
             let id = difference.id.as_deref().map(|id| serde_json::Value::from(id).to_string());
             let at = id.and_then(|id| {
                 ["\"id\": ", "\"id\":"].iter().find_map(|key| text.find(&format!("{key}{id}")))
@@ -72,6 +86,7 @@ impl Series {
                 .with_help("run the notebook and commit it, or tag the cell `nondeterministic`");
             let mut finding = Finding::new(Rule::NotReproduced, problem);
             finding.difference = difference.lines;
+            finding.state = Some(CellState::NotReproduced);
             finding
         });
         Ok(differences.collect())
@@ -90,8 +105,7 @@ struct Difference {
 fn compare(old: &Notebook, new: &Notebook, config: &ComparisonConfig) -> Vec<Difference> {
     let mut differences = Vec::new();
     for (index, cell) in old.cells.iter().enumerate() {
-        let skipped = cell.tags.iter().any(|tag| config.skip.contains(tag));
-        if cell.kind != CellKind::Code || skipped {
+        if !is_compared(cell, config) {
             continue;
         }
         let none = [];
@@ -107,6 +121,10 @@ fn compare(old: &Notebook, new: &Notebook, config: &ComparisonConfig) -> Vec<Dif
         }
     }
     differences
+}
+
+fn is_compared(cell: &Cell, config: &ComparisonConfig) -> bool {
+    cell.kind == CellKind::Code && !cell.tags.iter().any(|tag| config.skip.contains(tag))
 }
 
 fn cell_difference(cell: &Cell, again: &[Output], config: &ComparisonConfig) -> String {

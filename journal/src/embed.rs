@@ -9,11 +9,11 @@ use crate::config::SeriesConfig;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::link::options::LinkOptions;
-use crate::link::{Target, href};
+use crate::link::{Target, href, named};
 use crate::markdown::{Embedding, Image};
 use crate::notebook::{Cell, CellState, Notebook};
 use crate::output::{OutputContext, asked, escaped, inline_text, picture_html, to_html};
-use crate::page::figure::figure;
+use crate::page::figure::{figure, words};
 use crate::problem::Problem;
 use crate::record::Need;
 use crate::root::folder_of;
@@ -218,7 +218,7 @@ impl<'a> EntryEmbedding<'a> {
             }
         };
         self.n_outputs += 1;
-        if matches!(cell.state, CellState::Stale | CellState::NeverRun | CellState::Failed) {
+        if !cell.state.holds() {
             let place = self.entry.body_start + image.span.start;
             let place = Problem::at(&self.entry.file, &self.entry.text, place..place, "");
             self.unproven.push(UnprovenOutput {
@@ -229,24 +229,15 @@ impl<'a> EntryEmbedding<'a> {
                 notebook: file.to_owned(),
                 label: label.to_owned(),
                 state: cell.state,
+                reason: cell.reason.clone(),
             });
         }
         Some(html)
     }
 
-    /// The one notebook with that file name, for `![[name.ipynb#label]]`, where none lies at the
-    /// place that is written.
+    /// The notebook that `![[name.ipynb#label]]` means.
     fn by_name(&self, file: String) -> String {
-        if self.notebooks.get(&file).is_some() {
-            return file;
-        }
-        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-        let wanted = name(&file);
-        let mut found = self.notebooks.names().filter(|known| name(known) == wanted);
-        match (found.next(), found.next()) {
-            (Some(one), None) => one.to_owned(),
-            _ => file,
-        }
+        named(self.notebooks.names(), &file).map_or(file, str::to_owned)
     }
 
     fn picture_file(&mut self, image: &Image<'_>, file: &str) -> Option<String> {
@@ -273,12 +264,11 @@ impl<'a> EntryEmbedding<'a> {
 
 /// A short text in a sentence, linked to the cell that said it.
 fn inline_value(cell: &Cell, text: &str, caption: &str, link: &str) -> String {
-    let (class, mark) = match cell.state {
-        CellState::Fresh | CellState::Unrecorded => ("value", String::new()),
-        state => {
-            let mark = crate::page::figure::state_name(state);
-            ("value unproven", format!("<span class=\"mark\">{mark}</span>"))
-        }
+    let (class, mark) = if cell.state.holds() {
+        ("value", String::new())
+    } else {
+        let mark = escaped(words(cell).short);
+        ("value unproven", format!("<span class=\"mark\">{mark}</span>"))
     };
     let title = if caption.is_empty() { "To the cell that printed this" } else { caption };
     format!(
@@ -321,8 +311,21 @@ impl Embedding for EntryEmbedding<'_> {
         }
     }
 
-    fn link(&mut self, target: &str, span: Range<usize>) -> Option<String> {
-        match self.parse(target, &span)? {
+    fn link(&mut self, target: &str, span: Range<usize>, by_name: bool) -> Option<String> {
+        let mut meant = self.parse(target, &span)?;
+        if by_name {
+            match &mut meant {
+                Target::Notebook { file, .. } => *file = self.by_name(std::mem::take(file)),
+                Target::File { file, .. } => {
+                    let known = self.map.entries.keys().map(String::as_str);
+                    if let Some(known) = named(known, file).map(str::to_owned) {
+                        *file = known;
+                    }
+                }
+                _ => {}
+            }
+        }
+        match meant {
             Target::Notebook { file, label, .. } => {
                 let anchor = match &label {
                     Some(label) => Some(self.cell(&file, label, &span)?.1.anchor()),

@@ -15,6 +15,13 @@ impl Key {
         Self::from_hash(Sha256::digest(bytes).into())
     }
 
+    /// The same of what a reader gives, which need not fit into memory.
+    pub(crate) fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<Self> {
+        let mut hasher = Sha256::new();
+        std::io::copy(&mut reader, &mut hasher)?;
+        Ok(Self::from_hash(hasher.finalize().into()))
+    }
+
     /// As 32 lower-case hex digits.
     pub(crate) fn hex(self) -> String {
         hex(&self.0)

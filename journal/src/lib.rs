@@ -75,7 +75,9 @@ pub use config::{Comments, SeriesConfig};
 pub use entry::{Entry, FrontMatter, Source};
 pub use notebook::chain::{CHAIN_SEED, chain_next, chain_start};
 pub use notebook::read::read_notebook;
-pub use notebook::{Cell, CellKind, CellState, MimeBundle, Notebook, Output, RunRecord, Timing};
+pub use notebook::{
+    Cell, CellKind, CellState, MimeBundle, Notebook, Output, RunEnvironment, RunRecord, Timing,
+};
 pub use paper::Paper;
 pub use post::{Platform, Post, PostError, PostPart, PostPicture};
 pub use problem::{JournalError, Problem, Problems};

@@ -61,6 +61,26 @@ impl Target {
     }
 }
 
+/// The file that a `[[name]]` means: the one at that place, else the only one of that name. An
+/// entry's name may leave out its `.md`.
+pub(crate) fn named<'a>(
+    mut known: impl Iterator<Item = &'a str> + Clone,
+    file: &str,
+) -> Option<&'a str> {
+    let whole = if file.ends_with(".ipynb") || file.ends_with(".md") {
+        file.to_owned()
+    } else {
+        format!("{file}.md")
+    };
+    if let Some(found) = known.clone().find(|known| *known == whole) {
+        return Some(found);
+    }
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let wanted = name(&whole);
+    let found = known.find(|known| name(known) == wanted)?;
+    known.all(|known| name(known) != wanted).then_some(found)
+}
+
 fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -120,6 +140,20 @@ mod tests {
         check("/etc/passwd", Target::Elsewhere);
         check("%2Fetc/passwd", Target::Elsewhere);
         check("//example.org/a.ipynb", Target::Elsewhere);
+    }
+
+    #[test]
+    fn names_mean_the_one_file_that_has_them() {
+        let known = ["entries/day-01.md", "notebooks/a.ipynb", "notebooks/x/b.ipynb", "x/b.ipynb"];
+        let check = |file: &str, expected: Option<&str>| {
+            assert_eq!(named(known.into_iter(), file), expected, "{file}");
+        };
+        check("entries/day-01", Some("entries/day-01.md"));
+        check("day-01.md", Some("entries/day-01.md"));
+        check("entries/a.ipynb", Some("notebooks/a.ipynb"));
+        check("x/b.ipynb", Some("x/b.ipynb"));
+        check("b.ipynb", None);
+        check("c", None);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::ops::Range;
 use crate::clean::svg::clean_svg;
 use crate::entry::Entry;
 use crate::link::options::LinkOptions;
-use crate::link::{Target, href};
-use crate::notebook::read::{MAX_NOTEBOOK, read_notebook};
+use crate::link::{Target, href, named};
+use crate::notebook::beside::read_whole;
+use crate::notebook::read::MAX_NOTEBOOK;
 use crate::notebook::{Cell, CellState, Notebook, Output};
 use crate::output::{asked, inline_text, richest};
 use crate::problem::{JournalError, Problem, Problems};
@@ -54,7 +55,11 @@ pub(crate) fn read_notebooks(
         let name = path.strip_prefix(series.root()).unwrap_or(&path);
         let file = name.to_string_lossy().replace('\\', "/");
         let read = match series.root.read(&file, MAX_NOTEBOOK) {
-            Ok(bytes) => read_notebook(&file, &bytes).map_err(|problem| *problem),
+            Ok(bytes) => {
+                let hash = |file: &str| series.root.hash(file).ok();
+                read_whole(&series.root, &file, &bytes, series.environment.as_ref(), &hash)
+                    .map_err(|problem| *problem)
+            }
             Err(error) => Err(Problem::of_file(&file, error.to_string())),
         };
         let notebook = read.map_err(|problem| problems.push(problem)).ok();
@@ -103,15 +108,9 @@ impl<'a> Linked<'a> {
         })
     }
 
-    /// The one notebook with that file name, where none lies at the place that is written.
+    /// The notebook that a link means, by its place or by its name.
     fn by_name(&self, file: String) -> String {
-        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-        let wanted = name(&file);
-        let mut found = self.notebooks.keys().filter(|known| name(known) == wanted);
-        match (self.notebooks.contains_key(&file), found.next(), found.next()) {
-            (false, Some(one), None) => one.clone(),
-            _ => file,
-        }
+        named(self.notebooks.keys().map(String::as_str), &file).map_or(file, str::to_owned)
     }
 
     fn find(&self, entry: &Entry, target: &str, block: bool) -> Result<Vec<Shown>, String> {
@@ -163,6 +162,7 @@ impl<'a> Linked<'a> {
         match Target::parse(folder_of(&entry.file), target) {
             Target::Elsewhere if !target.starts_with('/') => Some(target.to_owned()),
             Target::Notebook { file, label, .. } => {
+                let file = self.by_name(file);
                 let notebook = self.notebooks.get(&file)?.as_ref()?;
                 let folder = format!("{}/", self.series.config().notebooks);
                 let short = file.strip_prefix(&folder).unwrap_or(&file);
@@ -170,8 +170,10 @@ impl<'a> Linked<'a> {
                 let anchor = label.and_then(|label| Some(notebook.cell(&label).ok()?.anchor()));
                 page(&format!("notebooks/{short}.html"), anchor.as_deref())
             }
-            Target::File { file, fragment } if file.ends_with(".md") => {
-                page(&format!("entries/{}.html", stem_of(&file)), fragment.as_deref())
+            Target::File { file, fragment } => {
+                let entries = self.series.entries.iter().map(|entry| entry.file.as_str());
+                let file = named(entries, &file)?;
+                page(&format!("entries/{}.html", stem_of(file)), fragment.as_deref())
             }
             _ => None,
         }

@@ -21,8 +21,9 @@ use self::outline::{element_len, is_bare, plain, slug};
 pub(crate) trait Embedding {
     /// The HTML in place of an image. `None` leaves it out.
     fn image(&mut self, image: &Image<'_>) -> Option<String>;
-    /// The address in place of the one written. `None` leaves the link's text alone.
-    fn link(&mut self, target: &str, span: Range<usize>) -> Option<String>;
+    /// The address in place of the one written, which is a name where it stands in `[[...]]`. `None`
+    /// leaves the link's text alone.
+    fn link(&mut self, target: &str, span: Range<usize>, by_name: bool) -> Option<String>;
     /// The HTML in place of a diagram. `None` leaves its source.
     fn diagram(&mut self, source: &str, span: Range<usize>) -> Option<String>;
     /// Something is wrong at `span` of the markdown.
@@ -216,7 +217,8 @@ impl<'e> Renderer<'_, 'e> {
                 let target = if *link_type == pulldown_cmark::LinkType::Email {
                     Some(dest_url.to_string())
                 } else if self.config.trusts_html || is_safe_link(dest_url) {
-                    self.embedding.link(dest_url, span.clone())
+                    let by_name = matches!(link_type, LinkType::WikiLink { .. });
+                    self.embedding.link(dest_url, span.clone(), by_name)
                 } else {
                     let message = format!("the link `{dest_url}` is not a web or mail address");
                     self.embedding.wrong(span.clone(), message);

@@ -1,12 +1,16 @@
 //! A notebook as its file has it: cells, outputs, the record of the run that made them.
 
+pub(crate) mod beside;
 pub(crate) mod chain;
 pub(crate) mod read;
+pub(crate) mod state;
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
+
+pub use self::state::{CellState, RunEnvironment};
 
 use crate::markdown;
 
@@ -50,6 +54,8 @@ pub struct RunRecord {
 pub struct Timing {
     /// The last chain of the run; times of another run than the recorded one are not used.
     pub chain: String,
+    /// When the run began, as RFC 3339 has it: `2026-11-22T17:00:00Z`.
+    pub started: String,
     /// The whole run, in milliseconds.
     pub duration_ms: u64,
     /// Each cell, in milliseconds, by its id.
@@ -80,8 +86,15 @@ pub struct Cell {
     pub recorded_chain: Option<String>,
     /// The chain of the file as it is; empty for cells without code.
     pub chain: String,
+    /// The SHA-256 that the kernel recorded of each file that the cell declares as its data, by the
+    /// name that the cell gives it; `None` where there was no such file.
+    pub recorded_data: BTreeMap<String, Option<String>>,
     /// Whether its outputs still hold.
     pub state: CellState,
+    /// Why they do not, or what else is to be known about them; empty where nothing is.
+    pub reason: String,
+    /// A second run, compared with this one, gave the same.
+    pub is_reproduced: bool,
     /// Pictures pasted into a markdown cell, by name.
     pub attachments: BTreeMap<String, MimeBundle>,
 }
@@ -96,34 +109,6 @@ pub enum CellKind {
     Code,
     /// Neither: shown as it is.
     Raw,
-}
-
-/// Whether the outputs of a cell still hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum CellState {
-    /// The recorded chain is that of the code as it is.
-    Fresh,
-    /// The code of this cell, or of one before it, has changed since.
-    Stale,
-    /// No run of this cell is on record.
-    NeverRun,
-    /// The cell ended with an error that it was not tagged to raise.
-    Failed,
-    /// It was run by a kernel that keeps no record, so nothing can be said.
-    Unrecorded,
-}
-
-impl std::fmt::Display for CellState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            CellState::Fresh => "fresh",
-            CellState::Stale => "stale: the code has changed since it was run",
-            CellState::NeverRun => "never run",
-            CellState::Failed => "failed",
-            CellState::Unrecorded => "run by a kernel that keeps no record",
-        })
-    }
 }
 
 /// One output of a cell.
@@ -158,8 +143,12 @@ pub enum Output {
 /// One thing in several forms, by MIME type.
 pub type MimeBundle = BTreeMap<String, String>;
 
+/// The tag of a cell whose outputs differ from run to run, as its author knows.
+pub(crate) const NONDETERMINISTIC: &str = "nondeterministic";
+
 /// Tags that steer tools; they name no cell.
-const DIRECTIVES: [&str; 7] = [
+const DIRECTIVES: [&str; 8] = [
+    NONDETERMINISTIC,
     "raises-exception",
     "skip-execution",
     "parameters",
@@ -288,9 +277,30 @@ pub(crate) fn label_line(source: &str) -> Option<String> {
         .filter(|label| !label.is_empty())
 }
 
+/// The files that a cell declares as its data, by lines such as `//| data: a.csv, b.csv` on top of
+/// it; relative to its notebook.
+pub(crate) fn data_files(source: &str) -> impl Iterator<Item = &str> {
+    source
+        .lines()
+        .map_while(option_line)
+        .filter_map(|option| option.split_once(':'))
+        .filter(|(name, _)| name.trim() == "data")
+        .flat_map(|(_, files)| files.split(','))
+        .map(|file| file.trim().trim_matches(['"', '\'']))
+        .filter(|file| !file.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_are_declared_on_top() {
+        let files = |source| data_files(source).collect::<Vec<_>>();
+        let source = "//| label: x\n//| data: a b.csv, \"c.csv\"\n#| data: d\nx\n//| data: e";
+        assert_eq!(files(source), ["a b.csv", "c.csv", "d"]);
+        assert_eq!(files("//| database: x\n//| data:"), [""; 0]);
+    }
 
     #[test]
     fn labels_stand_on_top() {

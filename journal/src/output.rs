@@ -280,7 +280,7 @@ impl Embedding for Inert {
         })
     }
 
-    fn link(&mut self, target: &str, _: Range<usize>) -> Option<String> {
+    fn link(&mut self, target: &str, _: Range<usize>, _: bool) -> Option<String> {
         Some(target.to_owned())
     }
 

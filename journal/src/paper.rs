@@ -132,7 +132,10 @@ impl EntryFigures<'_> {
                     .get(&file)
                     .and_then(Option::as_ref)
                     .and_then(|notebook| notebook.cell(&label).ok())
-                    .map(|cell| cell.state.to_string())
+                    .map(|cell| match cell.reason.as_str() {
+                        "" => cell.state.to_string(),
+                        reason => format!("{}: {reason}", cell.state),
+                    })
                     .unwrap_or_default();
                 format!("Cell {label} of {file}: {state}")
             }

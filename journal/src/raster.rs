@@ -3,6 +3,8 @@
 //! Only the bundled fonts are used, so a picture has the same pixels on every machine. Pictures
 //! within an SVG are drawn where they are written out in it; nothing is read from files.
 
+pub(crate) mod letters;
+
 use std::sync::{Arc, LazyLock};
 
 use resvg::tiny_skia::{Color, Pixmap, Transform};
@@ -150,11 +152,14 @@ impl Pixels {
             let (value, opacity) = (u32::from(value), u32::from(opacity));
             ((value * opacity + 255 * (255 - opacity)) / 255) as u8
         };
-        let rgb: Vec<u8> = self
-            .rgba
-            .chunks_exact(4)
-            .flat_map(|p| [over_white(p[0], p[3]), over_white(p[1], p[3]), over_white(p[2], p[3])])
-            .collect();
+        let mut rgb = vec![0; self.rgba.len() / 4 * 3];
+        for (to, from) in rgb.chunks_exact_mut(3).zip(self.rgba.chunks_exact(4)) {
+            if from[3] == 255 {
+                to.copy_from_slice(&from[..3]);
+            } else {
+                (0..3).for_each(|n| to[n] = over_white(from[n], from[3]));
+            }
+        }
         let mut bytes = Vec::with_capacity(rgb.len() / 8);
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);

@@ -27,6 +27,8 @@ pub struct Reference {
     pub text: String,
     /// The target as it is written.
     pub written: String,
+    /// Whether it is a `[[name]]`, which means the one file of that name wherever it lies.
+    pub by_name: bool,
     /// What the target means.
     pub target: ReferenceTarget,
 }
@@ -82,6 +84,7 @@ impl Entry {
                 is_image: link.is_image,
                 text: link.text,
                 written: link.target,
+                by_name: link.by_name,
                 target,
             }
         });

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::key::Key;
 use crate::problem::JournalError;
 use crate::site::stamp::Stamp;
 
@@ -53,6 +54,25 @@ impl Root {
 
     /// Reads a file of at most `limit` bytes. Symbolic links may not lead out of the root.
     pub(crate) fn read(&self, relative: &str, limit: u64) -> Result<Vec<u8>, RootError> {
+        let io = |source| RootError::Io { path: relative.to_owned(), source };
+        let path = self.inside(relative)?;
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(io)?;
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+        if bytes.len() as u64 > limit {
+            return Err(RootError::TooLarge { path: relative.to_owned(), limit });
+        }
+        Ok(bytes)
+    }
+
+    /// The key of a file's content, which may be of any size.
+    pub(crate) fn hash(&self, relative: &str) -> Result<Key, RootError> {
+        let io = |source| RootError::Io { path: relative.to_owned(), source };
+        Key::of_reader(File::open(self.inside(relative)?).map_err(io)?).map_err(io)
+    }
+
+    /// The path of a file that lies in the root when symbolic links are followed.
+    fn inside(&self, relative: &str) -> Result<PathBuf, RootError> {
         let missing = || RootError::Missing(relative.to_owned());
         let io = |source| RootError::Io { path: relative.to_owned(), source };
         if relative.contains('\0') {
@@ -69,16 +89,7 @@ impl Root {
         if !path.starts_with(&self.path) {
             return Err(RootError::Outside(relative.to_owned()));
         }
-        if !path.is_file() {
-            return Err(missing());
-        }
-        let mut bytes = Vec::new();
-        let file = File::open(&path).map_err(io)?;
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
-        if bytes.len() as u64 > limit {
-            return Err(RootError::TooLarge { path: relative.to_owned(), limit });
-        }
-        Ok(bytes)
+        if path.is_file() { Ok(path) } else { Err(missing()) }
     }
 
     /// Whether a file of that name can be read.

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::config::SeriesConfig;
 use crate::entry::Entry;
+use crate::notebook::RunEnvironment;
 use crate::problem::{JournalError, Problem};
 use crate::root::Root;
 use crate::site::notebooks::all_notebooks;
@@ -21,6 +22,8 @@ pub struct Series {
     pub(crate) entries: Vec<Entry>,
     /// What is wrong with single entries. It is kept for the build, which reports all at once.
     pub(crate) problems: Vec<Problem>,
+    /// What would run the notebooks now, where that is known.
+    pub(crate) environment: Option<RunEnvironment>,
 }
 
 impl Series {
@@ -56,7 +59,15 @@ impl Series {
             }
         }
         entries.sort_by(|a, b| (a.front.day, &a.file).cmp(&(b.front.day, &b.file)));
-        Ok(Self { root, config, entries, problems })
+        Ok(Self { root, config, entries, problems, environment: None })
+    }
+
+    /// The same series, with its outputs judged by what would run its notebooks now: those that
+    /// another kernel, compiler or helper set has made do not hold.
+    #[must_use]
+    pub fn with_environment(mut self, environment: RunEnvironment) -> Self {
+        self.environment = Some(environment);
+        self
     }
 
     /// The root folder, canonical.
@@ -95,7 +106,9 @@ impl Series {
     /// All problems of all entries and notebooks at once, in order; the last good site stays.
     /// With [`BuildConfig::strict`], outputs that no longer hold are problems too.
     pub fn build(&self, config: &BuildConfig) -> Result<BuildReport, JournalError> {
-        Site::open(self.root.path(), config.clone())?.build()
+        let mut config = config.clone();
+        config.environment = config.environment.or_else(|| self.environment.clone());
+        Site::open(self.root.path(), config)?.build()
     }
 
     /// What is wrong with single entries as they were read: their front matter, and days that two

@@ -18,15 +18,14 @@ use serde::{Deserialize, Serialize};
 use self::cache::Cache;
 use self::entries::{Known, Remembered};
 use self::folder::SiteFolder;
-use self::notebooks::{Notebooks, all_notebooks};
+use self::notebooks::{Look, Notebooks, all_notebooks};
 use self::pages::Pages;
 use self::stamp::Stamps;
 use crate::asset::Pictures;
 use crate::config::SeriesConfig;
 use crate::embed::SiteMap;
 use crate::key::{Key, KeyParts, renderer};
-use crate::notebook::CellState;
-use crate::page;
+use crate::notebook::{CellState, RunEnvironment};
 use crate::problem::{JournalError, Problem, Problems};
 use crate::root::{Root, folder_of, stem_of};
 
@@ -40,6 +39,9 @@ pub struct BuildConfig {
     /// Where to keep what the next build can use; `.momentum/journal` in the root where it is not
     /// named. It can be deleted at any time, and shared with other builds.
     pub cache: Option<PathBuf>,
+    /// What would run the notebooks now. Without it, nothing is said about outputs that another
+    /// kernel, compiler or helper set has made.
+    pub environment: Option<RunEnvironment>,
 }
 
 /// What was built.
@@ -73,7 +75,7 @@ pub struct BuiltEntry {
     pub page: PathBuf,
 }
 
-/// An output on a page that is stale, failed, or was never run.
+/// An output on a page that is stale, failed, not reproduced, or was never run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UnprovenOutput {
@@ -89,8 +91,10 @@ pub struct UnprovenOutput {
     pub notebook: String,
     /// The label that the link names.
     pub label: String,
-    /// Why the output is not proven.
+    /// How the output stands.
     pub state: CellState,
+    /// Why it is not proven, in words.
+    pub reason: String,
 }
 
 /// A site that is built again and again: it keeps what it knows from one build to the next.
@@ -178,6 +182,12 @@ impl Site {
         Ok(all.keys().map(|file| self.root.join(file)).collect())
     }
 
+    /// The files that cells declare as their data, as the last build found them; absolute paths.
+    #[must_use]
+    pub fn data_files(&self) -> Vec<PathBuf> {
+        self.notebooks.data().into_iter().map(|file| self.root.join(file)).collect()
+    }
+
     /// Brings the site up to date with the files of the series. What has not changed since the last
     /// build, by this value or by another, is not rendered again.
     ///
@@ -236,7 +246,13 @@ impl Site {
         let named: Vec<String> = entries.iter().flat_map(Known::notebooks).collect();
         let listed = listed_notebooks(&self.root, config)?;
         let files = all_notebooks(&self.root, listed, named.iter().map(String::as_str));
-        let notebooks = Notebooks::look(&self.root, &self.stamps, &files, &self.notebooks);
+        let look = Look {
+            root: &self.root,
+            stamps: &self.stamps,
+            cache: &self.cache,
+            environment: self.build.environment.as_ref(),
+        };
+        let notebooks = Notebooks::look(&look, &files, &self.notebooks);
         let (map, mut problems) = site_map(config, &entries, &notebooks);
         let build = Build { notebooks: &notebooks, map: &map, ..ground };
         let pictures = Pictures::new(&self.root, &self.stamps, folder);
@@ -335,9 +351,9 @@ fn refusals(root: &Root, known: &Known) -> Vec<Problem> {
     };
     let (Some(entry), _) = crate::entry::Entry::read(root, &known.file) else { return Vec::new() };
     let refusal = |output: &UnprovenOutput| {
-        let state = page::figure::state_name(output.state);
+        let UnprovenOutput { label, notebook, state, reason, .. } = output;
         let message =
-            format!("the output of `{}` in `{}` is {state}", output.label, output.notebook);
+            format!("the output of `{label}` in `{notebook}` does not hold ({state}): {reason}");
         Problem::at(&entry.file, &entry.text, output.span.clone(), message)
             .with_help(format!("run the notebook: momentum run {}", output.notebook))
     };

@@ -20,11 +20,16 @@ pub(crate) use variables::{
 /// assert_eq!(option("let x = 1;\n//| label: late", "label"), None);
 /// ```
 pub fn option<'a>(source: &'a str, name: &str) -> Option<&'a str> {
+    options(source, name).next()
+}
+
+/// The values of all option lines of that name on top of a cell.
+pub(crate) fn options<'a>(source: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     source
         .lines()
         .map_while(|line| line.trim_start().strip_prefix("//|"))
         .filter_map(|option| option.split_once(':'))
-        .find_map(|(key, value)| (key.trim() == name).then_some(value.trim()))
+        .filter_map(move |(key, value)| (key.trim() == name).then_some(value.trim()))
 }
 
 /// The cell's commands for the engine (`:dep rand`) and, apart from them, its code.

@@ -1,10 +1,15 @@
 //! What made a notebook's outputs (ARCHITECTURE.md, "The notebook file").
 
+mod data;
+
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::notebook::{CodeCell, Notebook};
+use data::data_hashes;
 
 /// The version of the record.
 const FORMAT: u32 = 1;
@@ -40,6 +45,8 @@ pub enum Freshness {
     NeverRun,
     /// A cell has changed since.
     CodeChanged,
+    /// A file that a cell declares as its data has changed since.
+    DataChanged,
     /// Kernel, compiler, helpers or seed are others.
     EnvironmentChanged,
     /// The last run ended with an error.
@@ -69,7 +76,8 @@ pub(crate) fn notebook_chain(cells: &[CodeCell]) -> Vec<String> {
     chain(cells.iter().map(|cell| cell.source.as_str()))
 }
 
-/// Whether a notebook's outputs still hold.
+/// Whether a notebook's outputs still hold. The files that its cells declare as their data are
+/// read, beside the notebook.
 pub fn freshness(notebook: &Notebook, environment: &Environment) -> Freshness {
     let record = notebook.metadata("momentum").cloned();
     let Some(record) = record.and_then(|json| serde_json::from_value::<Record>(json).ok()) else {
@@ -85,15 +93,33 @@ pub fn freshness(notebook: &Notebook, environment: &Environment) -> Freshness {
         .iter()
         .zip(notebook_chain(&cells))
         .all(|(cell, chain)| cell.source.trim().is_empty() || recorded(cell) == Some(chain));
+    let folder = notebook.path().parent().unwrap_or(Path::new(""));
+    let data_same = || {
+        cells.iter().all(|cell| {
+            let recorded = notebook.cell_record(cell.index).and_then(|record| record.get("data"));
+            recorded.cloned() == data_hashes(&cell.source, folder)
+        })
+    };
     match record {
         // A failed run leaves its later cells without outputs: that is no change of code.
         record if record.status != "ok" => Freshness::Failed,
         _ if !same => Freshness::CodeChanged,
+        _ if !data_same() => Freshness::DataChanged,
         record if record.format != FORMAT || record.environment != *environment => {
             Freshness::EnvironmentChanged
         }
         _ => Freshness::Fresh,
     }
+}
+
+/// The record of a cell that is about to run in `folder`: its chain, and the data that it declares
+/// as they are now.
+pub(crate) fn cell_record(chain: &str, source: &str, folder: &Path) -> Value {
+    let mut record = json!({ "chain": chain });
+    if let Some(data) = data_hashes(source, folder) {
+        record["data"] = data;
+    }
+    record
 }
 
 /// The record of a run.

@@ -3,7 +3,7 @@
 mod collect;
 mod times;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -19,6 +19,8 @@ use collect::Collector;
 pub struct RunConfig {
     /// What runs the cells, for the record.
     pub environment: Environment,
+    /// The folder in which the cells run: where the data that they declare lie.
+    pub folder: PathBuf,
     /// Whether to go on after a cell that fails, as if all were tagged `raises-exception`.
     pub allow_errors: bool,
 }
@@ -97,11 +99,12 @@ pub fn run(
         on_event(RunEvent::Cell { number: count as usize, of: filled.len(), cell });
         let began = Instant::now();
         collector.begin(cell.index);
+        let record = provenance::cell_record(chain, &cell.source, &config.folder);
         let mut io = Io { collector: &mut collector, on_event };
         let execution = interpreter.execute(&cell.source, &mut io);
         let error = execution.error.clone();
         collector.end(execution, count);
-        notebook.set_cell_record(cell.index, Some(json!({ "chain": chain })));
+        notebook.set_cell_record(cell.index, Some(record));
         notebook.set_outputs(cell.index, Vec::new(), Some(count));
         times.add(&cell.id, began.elapsed());
         on_event(RunEvent::Ended { duration: began.elapsed(), failed: error.is_some() });
@@ -158,7 +161,7 @@ impl CellIo for Io<'_> {
 }
 
 /// The folder in which a notebook's cells run: its own.
-pub fn folder_of(notebook: &Path) -> std::io::Result<std::path::PathBuf> {
+pub fn folder_of(notebook: &Path) -> std::io::Result<PathBuf> {
     let absolute = std::path::absolute(notebook)?;
     Ok(absolute.parent().map_or_else(|| absolute.clone(), Path::to_owned))
 }

@@ -42,8 +42,14 @@ impl Runs {
     pub(super) fn start(server: Arc<Server>, root: PathBuf) -> Runs {
         let (asks, asked) = channel();
         let stop = Arc::new(Stop::default());
-        let worker =
-            Worker { server, root, stop: Arc::clone(&stop), workshop: None, left: BTreeMap::new() };
+        let worker = Worker {
+            server,
+            root,
+            stop: Arc::clone(&stop),
+            workshop: None,
+            left: BTreeMap::new(),
+            restless: BTreeSet::new(),
+        };
         let thread = std::thread::spawn(move || worker.work(&asked));
         Runs { asks, stop, thread }
     }
@@ -76,6 +82,8 @@ struct Worker {
     workshop: Option<Workshop>,
     /// The bytes that the last run of each notebook left: they are not run again as they are.
     left: BTreeMap<PathBuf, Vec<u8>>,
+    /// Those whose last run changed the data that they declare: running them would not end.
+    restless: BTreeSet<PathBuf>,
 }
 
 impl Worker {
@@ -113,7 +121,8 @@ impl Worker {
         // What cannot be read is said by the build.
         let Ok(notebook) = Notebook::read(path) else { return Ok(()) };
         let mut copy = RunCopy::of(path).into_diagnostic()?;
-        if self.left.get(path).is_some_and(|bytes| bytes == copy.bytes()) {
+        let is_left = self.left.get(path).is_some_and(|bytes| bytes == copy.bytes());
+        if is_left && self.restless.contains(path) {
             return Ok(());
         }
         let mut workshop = match self.workshop.take() {
@@ -121,10 +130,11 @@ impl Worker {
             None => Workshop::open(0)?,
         };
         let name = name_in(&self.root, path);
-        let result = if freshness(&notebook, &workshop.environment) == Freshness::Fresh {
-            Ok(())
-        } else {
-            self.run_copy(&name, path, &mut copy, &mut workshop)
+        let result = match freshness(&notebook, &workshop.environment) {
+            Freshness::Fresh => Ok(()),
+            // Its last run ended so, and nothing has changed since.
+            found if is_left && found != Freshness::DataChanged => Ok(()),
+            _ => self.run_copy(&name, path, &mut copy, &mut workshop),
         };
         *self.stop.cell.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.workshop = Some(workshop);
@@ -160,6 +170,17 @@ impl Worker {
         if copy.take_over().into_diagnostic()? {
             let bytes = std::fs::read(path).into_diagnostic()?;
             self.left.insert(path.to_owned(), bytes);
+            let again = Notebook::read(path).is_ok_and(|after| {
+                freshness(&after, &workshop.environment) == Freshness::DataChanged
+            });
+            if again {
+                eprintln!(
+                    "  {name} changes the data that it declares: it is not run again by itself"
+                );
+                self.restless.insert(path.to_owned());
+            } else {
+                self.restless.remove(path);
+            }
         } else {
             eprintln!("  {name} was saved meanwhile: its outputs are left to the next run");
         }

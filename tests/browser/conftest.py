@@ -18,10 +18,18 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def site(momentum, tmp_path_factory) -> Path:
-    """The folder of the site, built from the committed outputs, which all have to hold."""
+    """The folder of the site, built from the committed outputs, which all have to hold.
+
+    Helpers that have changed since the lessons were run are let pass: test_lessons compares the
+    committed outputs with those of a fresh run.
+    """
     folder = tmp_path_factory.mktemp("site") / "site"
-    command = [momentum, "build", "--no-run", "--strict", "--out", folder, ROOT]
-    subprocess.run(command, check=True, timeout=PATIENCE)
+    command = [momentum, "build", "--no-run", "--out", folder, ROOT]
+    built = subprocess.run(
+        command, check=True, timeout=PATIENCE, stderr=subprocess.PIPE, text=True
+    )
+    warnings = [line for line in built.stderr.splitlines() if "warning:" in line]
+    assert [line for line in warnings if "stale environment" not in line] == []
     return folder
 
 

@@ -60,7 +60,7 @@ pub(crate) fn write(script: Option<&Path>, flavour: &str, size: usize, folder: &
         _ => ("", "", "../img/fig.png"),
     };
     let put = |path: &str, text: &[u8]| {
-        let path = folder.join(path);
+        let path = folder.join(path.trim_start_matches('/'));
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         std::fs::write(path, text).expect("written");
     };

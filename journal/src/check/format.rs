@@ -14,7 +14,7 @@ pub enum CheckFormat {
     #[default]
     Text,
     /// One JSON object: `{"entries", "notebooks", "findings": [{"rule", "file", "line", "column",
-    /// "message", "help", "difference"}]}`.
+    /// "message", "help", "state", "difference"}]}`; the last two only where there is such a thing.
     Json,
     /// Workflow commands of GitHub Actions, which show the findings where they are.
     Github,
@@ -81,6 +81,9 @@ fn to_json(finding: &Finding) -> Value {
         "message": problem.message,
         "help": problem.help,
     });
+    if let Some(state) = finding.state {
+        json["state"] = state.name().into();
+    }
     if !finding.difference.is_empty() {
         json["difference"] = finding.difference.clone().into();
     }

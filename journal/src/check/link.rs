@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, Rule, cell_place, text_of};
 use crate::entry::Entry;
-use crate::link::Target;
+use crate::link::{Target, named};
 use crate::linked::Notebooks;
 use crate::markdown;
 use crate::notebook::{Cell, CellKind, Notebook};
@@ -19,7 +19,8 @@ pub(super) fn findings(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
         series.entries.iter().map(|entry| (entry.file.as_str(), entry.anchors())).collect();
     let mut findings = Vec::new();
     for entry in &series.entries {
-        for reference in entry.references() {
+        for mut reference in entry.references() {
+            find_by_name(&mut reference, notebooks, &anchors);
             let place = |message: String| {
                 Problem::at(&entry.file, &entry.text, reference.span.clone(), message)
             };
@@ -42,6 +43,30 @@ pub(super) fn findings(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Puts the file that a `[[name]]` means in place of the name.
+pub(super) fn find_by_name(
+    reference: &mut Reference,
+    notebooks: &Notebooks,
+    entries: &BTreeMap<&str, BTreeSet<String>>,
+) {
+    if !reference.by_name {
+        return;
+    }
+    match &mut reference.target {
+        ReferenceTarget::Notebook { file, .. } => {
+            if let Some(known) = named(notebooks.keys().map(String::as_str), file) {
+                *file = known.to_owned();
+            }
+        }
+        ReferenceTarget::File { file, .. } => {
+            if let Some(known) = named(entries.keys().copied(), file).map(str::to_owned) {
+                *file = known;
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Why a reference of an entry leads nowhere, and what it may have meant.
@@ -80,6 +105,10 @@ fn dead(
                 _ => None,
             }
         }
+        ReferenceTarget::File { .. } if reference.by_name => Some((
+            format!("there is no entry of the name `{}`", reference.written),
+            did_you_mean(&reference.written, series.entries.iter().map(Entry::stem)),
+        )),
         ReferenceTarget::File { file, .. } if !series.root.has_file(file) => {
             Some((format!("there is no file `{file}`"), None))
         }

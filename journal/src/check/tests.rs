@@ -71,7 +71,7 @@ fn every_rule_finds_its_own() {
     notebooks/used.ipynb:2:88: dead-link: cell 1: there is no file `notebooks/a.png`
     notebooks/used.ipynb:2:88: missing-alt: cell 1: `a.png` is shown without a text
       help: say what it shows between the brackets: `![what it shows](...)`
-    notebooks/used.ipynb:3:23: stale-output: cell 2 (`sum`) is stale: the code has changed since it was run
+    notebooks/used.ipynb:3:23: stale-output: cell 2 (`sum`) does not hold (stale code): the code of this cell, or of one before it, has changed since this was made
       help: run the notebook: momentum run notebooks/used.ipynb
     18 findings in 2 entries and 2 notebooks.
     "#);
@@ -125,4 +125,25 @@ fn a_sound_series_has_no_finding() {
     }
     let report = Series::open(root.path()).unwrap().check().unwrap();
     assert_eq!(report.findings, []);
+}
+
+#[test]
+fn a_name_in_double_brackets_is_no_dead_link() {
+    let root = series();
+    let body =
+        "[[day-05]], [[used.ipynb#sum|the cell]]\n\n![[used.ipynb#sum|The sum]]\n\n[[day-7]]\n";
+    let text = format!("---\nday: 1\ntitle: One\ndate: 2026-11-20\n---\n{body}");
+    std::fs::write(root.path().join("entries/day-01.md"), text).unwrap();
+    let report = Series::open(root.path()).unwrap().check().unwrap();
+    let found = report.findings.iter().filter(|one| one.problem.file.ends_with("day-01.md"));
+    let found: Vec<String> =
+        found.map(|one| format!("{} {}", one.rule, one.problem.message)).collect();
+    insta::assert_snapshot!(found.join("\n"), @"dead-link there is no entry of the name `day-7`");
+    assert!(
+        report
+            .findings
+            .iter()
+            .all(|one| !one.problem.file.ends_with("/used.ipynb")
+                || one.rule != Rule::UnusedNotebook)
+    );
 }

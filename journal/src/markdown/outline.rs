@@ -17,6 +17,8 @@ pub(crate) struct WrittenLink {
     pub(crate) text: String,
     pub(crate) span: Range<usize>,
     pub(crate) is_image: bool,
+    /// Whether it is a `[[name]]`.
+    pub(crate) by_name: bool,
 }
 
 /// All links and images, in order.
@@ -35,6 +37,7 @@ pub(crate) fn links(text: &str) -> Vec<WrittenLink> {
             text: if is_bare(*link_type) { String::new() } else { text },
             span: span.clone(),
             is_image,
+            by_name: matches!(link_type, LinkType::WikiLink { .. }),
         })
     });
     found.collect()

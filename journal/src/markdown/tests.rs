@@ -28,7 +28,7 @@ impl Embedding for Echo {
         Some(if image.block { format!("<p>{html}</p>\n") } else { html })
     }
 
-    fn link(&mut self, target: &str, _: Range<usize>) -> Option<String> {
+    fn link(&mut self, target: &str, _: Range<usize>, _: bool) -> Option<String> {
         Some(target.to_owned())
     }
 

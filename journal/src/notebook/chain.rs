@@ -4,11 +4,9 @@
 //! digits of `chain(n-1)`, a newline, and the source of the n-th code cell. The kernel records it
 //! when it runs a cell. Computed again from the file, it tells whether the outputs still hold.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
-use super::{Cell, CellKind, CellState, Output};
+use super::{Cell, CellKind, CellState, NONDETERMINISTIC, Output};
 
 /// The text whose hash starts every chain.
 pub const CHAIN_SEED: &str = "momentum-chain-1";
@@ -43,8 +41,11 @@ pub(crate) fn judge(cells: &mut [Cell], recorded: bool) {
     for cell in cells.iter_mut().filter(|cell| cell.kind == CellKind::Code) {
         chain = chain_next(&chain, &cell.source);
         cell.state = match &cell.recorded_chain {
-            Some(old) if *old != chain => CellState::Stale,
+            Some(old) if *old != chain => CellState::StaleCode,
             Some(_) if failed(cell) => CellState::Failed,
+            Some(_) if cell.tags.iter().any(|tag| tag == NONDETERMINISTIC) => {
+                CellState::Nondeterministic
+            }
             Some(_) => CellState::Fresh,
             None if recorded || (cell.outputs.is_empty() && cell.execution_count.is_none()) => {
                 CellState::NeverRun
@@ -52,6 +53,7 @@ pub(crate) fn judge(cells: &mut [Cell], recorded: bool) {
             None if failed(cell) => CellState::Failed,
             None => CellState::Unrecorded,
         };
+        cell.reason = cell.state.reason().to_owned();
         cell.chain.clone_from(&chain);
     }
 }
@@ -62,10 +64,9 @@ fn failed(cell: &Cell) -> bool {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 #[cfg(test)]

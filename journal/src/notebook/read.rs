@@ -165,6 +165,8 @@ impl RawCell {
         let tags =
             tags.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         let recorded_chain = self.metadata.pointer("/momentum/chain").and_then(Value::as_str);
+        let recorded_data = self.metadata.pointer("/momentum/data").and_then(Value::as_object);
+        let recorded_data = recorded_data.into_iter().flatten();
         let attachments = match self.attachments {
             Value::Object(map) => map
                 .into_iter()
@@ -186,7 +188,12 @@ impl RawCell {
             outputs: self.outputs.into_iter().filter_map(output).collect(),
             recorded_chain: recorded_chain.map(str::to_owned),
             chain: String::new(),
+            recorded_data: recorded_data
+                .map(|(file, hash)| (file.clone(), hash.as_str().map(str::to_owned)))
+                .collect(),
             state: CellState::NeverRun,
+            reason: String::new(),
+            is_reproduced: false,
             attachments,
         }
     }
@@ -326,13 +333,13 @@ mod tests {
 
     #[test]
     fn states_follow_from_the_chain() {
-        use CellState::{Failed, Fresh, NeverRun, Stale, Unrecorded};
+        use CellState::{Failed, Fresh, NeverRun, StaleCode, Unrecorded};
         let one = chain_next(&chain_start(), "let x = 1;");
         let two = chain_next(&one, "x + 1");
         let momentum = r#""momentum": {"format": 1, "status": "ok", "kernel": "k"}"#;
         let stream = r#"{"output_type": "stream", "name": "stdout", "text": "2"}"#;
         assert_eq!(states(momentum, [Some(&one), Some(&two)], stream), [Fresh, Fresh]);
-        assert_eq!(states(momentum, [Some(&one), Some(&one)], stream), [Fresh, Stale]);
+        assert_eq!(states(momentum, [Some(&one), Some(&one)], stream), [Fresh, StaleCode]);
         assert_eq!(states(momentum, [Some(&one), None], stream), [Fresh, NeverRun]);
         assert_eq!(states(momentum, [Some(&one), Some(&two)], "error"), [Fresh, Failed]);
         assert_eq!(states("", [None, None], stream), [NeverRun, Unrecorded]);

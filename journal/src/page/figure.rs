@@ -5,45 +5,40 @@ use askama::Template;
 use crate::highlight;
 use crate::notebook::{Cell, CellState, Notebook};
 
-/// A state in words, for the theme.
-#[derive(Debug, Clone, Copy)]
+/// A cell's state in words, for the theme.
+#[derive(Debug, Clone)]
 pub(crate) struct StateWords {
     pub(crate) class: &'static str,
     pub(crate) name: &'static str,
     pub(crate) short: &'static str,
-    pub(crate) meaning: &'static str,
+    /// A sentence that says why.
+    pub(crate) meaning: String,
     /// Whether it is said in a line of its own.
     pub(crate) is_marked: bool,
 }
 
-pub(crate) fn words(state: CellState) -> StateWords {
-    let (class, name, short, meaning, is_marked) = match state {
-        CellState::Fresh => ("fresh", "Fresh", "as last run", "", false),
-        CellState::Stale => (
-            "stale",
-            "Stale",
-            "stale",
-            "The code of this cell, or of one before it, has changed since this was made.",
-            true,
-        ),
-        CellState::NeverRun => {
-            ("never", "Never run", "never run", "No run of this cell is on record.", true)
-        }
-        CellState::Failed => ("failed", "Failed", "failed", "This cell ended with an error.", true),
-        CellState::Unrecorded => (
-            "unrecorded",
-            "Unrecorded",
-            "no record of the run",
-            "The kernel that made this keeps no record of its runs.",
-            false,
-        ),
+pub(crate) fn words(cell: &Cell) -> StateWords {
+    let (class, name, short) = match cell.state {
+        CellState::Fresh => ("fresh", "Fresh", "as last run"),
+        CellState::Nondeterministic => ("varies", "Varies", "differs from run to run"),
+        CellState::StaleCode => ("stale", "Stale code", "stale code"),
+        CellState::StaleData => ("stale", "Stale data", "stale data"),
+        CellState::StaleEnvironment => ("stale", "Stale environment", "stale environment"),
+        CellState::NeverRun => ("never", "Never run", "never run"),
+        CellState::Failed => ("failed", "Failed", "failed"),
+        CellState::NotReproduced => ("unlike", "Not reproduced", "not reproduced"),
+        CellState::Unrecorded => ("unrecorded", "Unrecorded", "no record of the run"),
     };
-    StateWords { class, name, short, meaning, is_marked }
+    let is_marked = !cell.state.holds();
+    StateWords { class, name, short, meaning: sentence(&cell.reason), is_marked }
 }
 
-/// The state as a mark of a word or two.
-pub(crate) fn state_name(state: CellState) -> &'static str {
-    words(state).short
+fn sentence(reason: &str) -> String {
+    let mut rest = reason.chars();
+    match rest.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), rest.as_str()),
+        None => String::new(),
+    }
 }
 
 #[derive(Template)]
@@ -70,13 +65,19 @@ pub(crate) fn figure(
 ) -> String {
     let count = cell.execution_count.map(|count| format!(" [{count}]")).unwrap_or_default();
     let place = format!("{} › {}{count}", crate::root::stem_of(&notebook.file), cell.anchor());
+    let mut parts: Vec<String> = when(notebook)
+        .filter(|_| cell.recorded_chain.is_some())
+        .map(|when| format!("run {when}"))
+        .into_iter()
+        .collect();
+    parts.extend(provenance(notebook, cell).into_iter().flatten());
     let page = FigurePage {
-        state: words(cell.state),
+        state: words(cell),
         body,
         caption,
         link,
         place,
-        parts: provenance(notebook, cell),
+        parts,
         code: highlight::block(cell.code(), &notebook.language),
         shows_code,
     };
@@ -84,23 +85,39 @@ pub(crate) fn figure(
     page.render().unwrap_or_default()
 }
 
-/// What made the outputs of a cell, as far as it is on record.
-pub(crate) fn provenance(notebook: &Notebook, cell: &Cell) -> Vec<String> {
-    let mut parts = Vec::new();
-    if let (Some(run), Some(chain)) = (&notebook.run, &cell.recorded_chain) {
-        parts.push(run.kernel.clone());
-        // `rustc 1.95.0 (59807616e 2026-04-14)` is said in short.
-        parts.push(run.compiler.split(" (").next().unwrap_or_default().to_owned());
-        if !run.helpers.is_empty() {
-            parts.push(format!("helpers {}", run.helpers));
-        }
-        parts.push(format!("chain {}", chain.chars().take(12).collect::<String>()));
-        if let Some(ms) = notebook.cell_duration_ms(cell) {
-            parts.push(duration(ms));
-        }
+/// What made the outputs of a cell, as far as it is on record: what is the same for the whole
+/// notebook, and what is the cell's own.
+pub(crate) fn provenance(notebook: &Notebook, cell: &Cell) -> [Vec<String>; 2] {
+    let (Some(run), Some(chain)) = (&notebook.run, &cell.recorded_chain) else {
+        return [Vec::new(), Vec::new()];
+    };
+    let mut whole = vec![run.kernel.clone()];
+    // `rustc 1.95.0 (59807616e 2026-04-14)` is said in short.
+    whole.push(run.compiler.split(" (").next().unwrap_or_default().to_owned());
+    if !run.helpers.is_empty() {
+        whole.push(format!("helpers {}", run.helpers));
     }
-    parts.retain(|part| !part.is_empty());
-    parts
+    whole.retain(|part| !part.is_empty());
+    let short = |hash: &str| hash.chars().take(12).collect::<String>();
+    let mut own = vec![format!("chain {}", short(chain))];
+    for (file, hash) in &cell.recorded_data {
+        let hash = hash.as_deref().map_or("not there".to_owned(), short);
+        own.push(format!("data {file} {hash}"));
+    }
+    if let Some(ms) = notebook.cell_duration_ms(cell) {
+        own.push(format!("took {}", duration(ms)));
+    }
+    if cell.is_reproduced {
+        own.push("reproduced by a second run".to_owned());
+    }
+    [whole, own]
+}
+
+/// When the notebook was run, where that is on record: `22 November 2026, 17:00 UTC`.
+pub(crate) fn when(notebook: &Notebook) -> Option<String> {
+    let timing = notebook.timing.as_ref()?;
+    let began = chrono::DateTime::parse_from_rfc3339(&timing.started).ok()?.to_utc();
+    Some(format!("{}, {} UTC", crate::calendar::said(began.date_naive()), began.format("%H:%M")))
 }
 
 /// A duration in the unit that suits it.

@@ -1,11 +1,11 @@
 //! The page of a notebook: every cell, its code, its outputs, its anchor.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use askama::Template;
 
-use super::figure::{StateWords, duration, provenance, words};
+use super::figure::{StateWords, duration, provenance, when, words};
 use super::{EntryRow, Frame};
 use crate::asset::Assets;
 use crate::clean::html::{is_picture_data, scheme};
@@ -126,15 +126,14 @@ fn code_cell(
             }
         }
     }
-    let state = words(cell.state);
+    let state = words(cell);
     let mut foot = vec![format!("#{anchor}")];
-    if cell.state == CellState::Unrecorded {
+    if matches!(cell.state, CellState::Unrecorded | CellState::Nondeterministic) {
         foot.push(state.short.to_owned());
     }
     // The versions stand at the top of the page, once.
-    foot.extend(provenance(notebook, cell).into_iter().filter(|part| {
-        part.starts_with("chain ") || part.ends_with(" ms") || part.ends_with(" s")
-    }));
+    let [_, own] = provenance(notebook, cell);
+    foot.extend(own);
     let page = CodeCell {
         class: state.class,
         id: anchor,
@@ -157,6 +156,7 @@ pub(crate) fn record(notebook: &Notebook) -> Vec<(&'static str, String)> {
         rows.push(("Helpers", run.helpers.clone()));
         rows.push(("Seed", run.seed.map(|seed| seed.to_string()).unwrap_or_default()));
         if let Some(timing) = &notebook.timing {
+            rows.push(("Run", when(notebook).unwrap_or_default()));
             rows.push(("Run in", duration(timing.duration_ms)));
         }
         rows.push(("Status", status(notebook)));
@@ -175,18 +175,22 @@ fn count(notebook: &Notebook, state: CellState) -> usize {
 fn status(notebook: &Notebook) -> String {
     let n_code = notebook.cells.iter().filter(|cell| cell.kind == CellKind::Code).count();
     let n_fresh = count(notebook, CellState::Fresh);
-    format!("{n_fresh} of {n_code} cells as last run")
+    let n_varying = count(notebook, CellState::Nondeterministic);
+    let varying = match n_varying {
+        0 => String::new(),
+        n => format!(", {n} differing from run to run"),
+    };
+    format!("{} of {n_code} cells as last run{varying}", n_fresh + n_varying)
 }
 
 /// A sentence for the top of the page where outputs do not hold.
 pub(crate) fn note(notebook: &Notebook) -> Option<String> {
     notebook.run.as_ref()?;
-    let said: Vec<String> = [CellState::Stale, CellState::NeverRun, CellState::Failed]
-        .into_iter()
-        .map(|state| (count(notebook, state), words(state).short))
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, name)| format!("{n} {name}"))
-        .collect();
+    let code = notebook.cells.iter().filter(|cell| cell.kind == CellKind::Code);
+    let states: BTreeSet<CellState> =
+        code.map(|cell| cell.state).filter(|state| !state.holds()).collect();
+    let said: Vec<String> =
+        states.into_iter().map(|state| format!("{} {state}", count(notebook, state))).collect();
     (!said.is_empty())
         .then(|| format!("Some cells of this notebook are to be run again: {}.", said.join(", ")))
 }
@@ -239,7 +243,7 @@ impl Embedding for CellEmbedding<'_, '_> {
         Some(if image.block { format!("<p>{shown}</p>\n") } else { shown })
     }
 
-    fn link(&mut self, target: &str, _: Range<usize>) -> Option<String> {
+    fn link(&mut self, target: &str, _: Range<usize>, _: bool) -> Option<String> {
         match Target::parse(folder_of(&self.notebook.file), target) {
             Target::Notebook { file, label, .. } => {
                 let page = self.context.map.notebooks.get(&file)?;

@@ -67,6 +67,8 @@ struct Change {
 struct Filter {
     config: PathBuf,
     folders: Vec<PathBuf>,
+    /// The files that cells declare as their data.
+    data: BTreeSet<PathBuf>,
     out: PathBuf,
 }
 
@@ -89,15 +91,16 @@ impl Watch {
         })?;
         let filter = Filter { out: out.to_owned(), ..Filter::default() };
         let mut watch = Watch { watcher, sends, receives, watched: BTreeSet::new(), filter };
-        watch.follow(series)?;
+        watch.follow(series, &[])?;
         Ok(watch)
     }
 
-    /// Follows a series that has changed: other folders, other pictures.
+    /// Follows a series that has changed: other folders, other pictures, other `data` that cells
+    /// declare (absolute paths).
     ///
     /// # Errors
     /// As [`Watch::start`].
-    pub fn follow(&mut self, series: &Series) -> Result<(), WatchError> {
+    pub fn follow(&mut self, series: &Series, data: &[PathBuf]) -> Result<(), WatchError> {
         let root = series.root();
         let config = root.join(&series.config().file);
         let mut wanted = BTreeSet::new();
@@ -118,6 +121,10 @@ impl Watch {
                 }
             }
         }
+        for folder in data.iter().filter_map(|file| file.parent()) {
+            wanted.insert((folder.to_owned(), false));
+        }
+        self.filter.data = data.iter().cloned().collect();
         self.filter.config = config;
         self.filter.folders = wanted.iter().map(|(path, _)| path.clone()).collect();
         for (path, deep) in wanted {
@@ -186,7 +193,7 @@ fn weight(kind: &EventKind) -> Option<bool> {
 
 impl Filter {
     fn takes(&self, path: &Path) -> bool {
-        if *path == *self.config {
+        if *path == *self.config || self.data.contains(path) {
             return true;
         }
         if path.starts_with(&self.out) {

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use super::stamp::Stamps;
-use crate::key::{Key, KeyParts};
-use crate::notebook::read::{MAX_NOTEBOOK, read_notebook};
-use crate::notebook::{Notebook, Timing};
-use crate::problem::Problem;
-use crate::root::{Listed, Root, folder_of, stem_of};
+use rayon::prelude::*;
 
-/// The most bytes of the times of a run.
-const MAX_TIMING: u64 = 4 * 1024 * 1024;
+use super::cache::Cache;
+use super::stamp::Stamps;
+use crate::key::{Key, KeyParts, renderer};
+use crate::notebook::beside::{MAX_BESIDE, read_whole, rerun_place, timing_place};
+use crate::notebook::read::{MAX_NOTEBOOK, read_notebook};
+use crate::notebook::{Notebook, RunEnvironment};
+use crate::problem::Problem;
+use crate::record::Need;
+use crate::root::{Listed, Root, folder_of, resolve};
 
 /// The notebooks that there are, by file.
 #[derive(Debug, Default)]
@@ -22,10 +24,15 @@ pub(crate) struct Notebooks {
 /// A notebook file.
 #[derive(Debug)]
 pub(crate) struct NotebookFile {
-    /// Of its content and of the times of its run.
+    /// Of its content and of all that its outputs are judged by.
     pub(crate) key: Key,
+    /// The record in the cache that names its data.
+    pub(crate) data_key: Key,
     file: String,
     root: Root,
+    environment: Option<RunEnvironment>,
+    /// The files that its cells declare as their data, relative to the root, as they are now.
+    data: BTreeMap<String, Option<Key>>,
     read: OnceLock<Result<Notebook, Box<Problem>>>,
 }
 
@@ -36,49 +43,101 @@ impl NotebookFile {
             let bytes = self.root.read(&self.file, MAX_NOTEBOOK);
             let bytes =
                 bytes.map_err(|error| Box::new(Problem::of_file(&self.file, error.to_string())))?;
-            let mut notebook = read_notebook(&self.file, &bytes)?;
-            notebook.timing = timing(&self.root, &self.file).filter(|timing| {
-                let last = notebook.cells.iter().rev().find_map(|c| c.recorded_chain.as_ref());
-                last == Some(&timing.chain)
-            });
-            Ok(notebook)
+            let hash = |file: &str| self.data.get(file).copied().flatten();
+            read_whole(&self.root, &self.file, &bytes, self.environment.as_ref(), &hash)
         });
         read.as_ref().map_err(AsRef::as_ref)
     }
 }
 
+/// What notebooks are looked at with.
+pub(crate) struct Look<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) stamps: &'a Stamps,
+    pub(crate) cache: &'a Cache,
+    pub(crate) environment: Option<&'a RunEnvironment>,
+}
+
+impl Look<'_> {
+    fn notebook(&self, listed: &Listed, before: &Notebooks) -> Arc<NotebookFile> {
+        let file = &listed.file;
+        let content = self.stamps.content(self.root, file, listed.stamp, MAX_NOTEBOOK);
+        let mut parts = KeyParts::new("notebook");
+        match &content {
+            Ok(content) => parts.push_key(content.key),
+            Err(error) => parts.push(&error.to_string()),
+        }
+        let data_key = parts.clone().text("data").key(renderer().finish()).finish();
+        for place in [timing_place(file), rerun_place(file)] {
+            let beside = self.root.stamp(&place).and_then(|stamp| {
+                self.stamps.content(self.root, &place, Some(stamp), MAX_BESIDE).ok()
+            });
+            match beside {
+                Some(content) => parts.push_key(content.key),
+                None => parts.push(""),
+            }
+        }
+        if let Some(RunEnvironment { kernel, compiler, helpers }) = self.environment {
+            [kernel, compiler, helpers].into_iter().for_each(|name| parts.push(name));
+        }
+        let declared = self.cache.get::<Vec<String>>(data_key).unwrap_or_else(|| {
+            let bytes = content.ok().and_then(|content| content.bytes);
+            let bytes = bytes.or_else(|| self.root.read(file, MAX_NOTEBOOK).ok());
+            let files = bytes.map_or_else(Vec::new, |bytes| declared(file, &bytes));
+            self.cache.put(data_key, &files);
+            files
+        });
+        let now = |file: String| {
+            let key = self.stamps.hash(self.root, &file);
+            (file, key)
+        };
+        let data: BTreeMap<String, Option<Key>> = declared.into_iter().map(now).collect();
+        for (file, key) in &data {
+            Need::File(file.clone(), *key).push_to(&mut parts);
+        }
+        let key = parts.finish();
+        if let Some(known) = before.files.get(file).filter(|known| known.key == key) {
+            return Arc::clone(known);
+        }
+        let (file, root) = (file.clone(), self.root.clone());
+        let environment = self.environment.cloned();
+        Arc::new(NotebookFile {
+            key,
+            data_key,
+            file,
+            root,
+            environment,
+            data,
+            read: OnceLock::new(),
+        })
+    }
+}
+
+/// The files of the series that a notebook's cells declare as their data.
+fn declared(file: &str, bytes: &[u8]) -> Vec<String> {
+    // Most notebooks declare none, and need not be parsed for that.
+    let Ok(text) = std::str::from_utf8(bytes) else { return Vec::new() };
+    if !text.contains("| data:") {
+        return Vec::new();
+    }
+    let Ok(notebook) = read_notebook(file, bytes) else { return Vec::new() };
+    let files = notebook.data_files().into_iter();
+    files.filter_map(|name| resolve(folder_of(file), name)).collect()
+}
+
 impl Notebooks {
     /// Looks at the notebooks `files`; those of `before` that are the same are taken from there.
-    pub(crate) fn look(
-        root: &Root,
-        stamps: &Stamps,
-        files: &BTreeMap<String, Listed>,
-        before: &Self,
-    ) -> Self {
-        let found = files.values().map(|listed| {
-            let file = &listed.file;
-            let content = stamps.content(root, file, listed.stamp, MAX_NOTEBOOK);
-            let times = timing_place(file);
-            let times = root
-                .stamp(&times)
-                .and_then(|stamp| stamps.content(root, &times, Some(stamp), MAX_TIMING).ok());
-            let mut parts = KeyParts::new("notebook");
-            match content {
-                Ok(content) => parts.push_key(content.key),
-                Err(error) => parts.push(&error.to_string()),
-            }
-            if let Some(times) = times {
-                parts.push_key(times.key);
-            }
-            let key = parts.finish();
-            let known = before.files.get(file).filter(|known| known.key == key);
-            let notebook = known.cloned().unwrap_or_else(|| {
-                let (file, root) = (file.clone(), root.clone());
-                Arc::new(NotebookFile { key, file, root, read: OnceLock::new() })
-            });
-            (file.clone(), notebook)
-        });
+    pub(crate) fn look(look: &Look<'_>, files: &BTreeMap<String, Listed>, before: &Self) -> Self {
+        let files: Vec<(&String, &Listed)> = files.iter().collect();
+        let found = files
+            .into_par_iter()
+            .map(|(file, listed)| (file.clone(), look.notebook(listed, before)));
         Self { files: found.collect() }
+    }
+
+    /// The files that cells declare as their data, relative to the root.
+    pub(crate) fn data(&self) -> BTreeSet<&str> {
+        self.files.values().flat_map(|one| one.data.keys().map(String::as_str)).collect()
     }
 
     pub(crate) fn get(&self, file: &str) -> Option<&NotebookFile> {
@@ -112,15 +171,4 @@ pub(crate) fn all_notebooks<'a>(
         }
     }
     files
-}
-
-fn timing_place(file: &str) -> String {
-    let folder = folder_of(file);
-    let slash = if folder.is_empty() { "" } else { "/" };
-    format!("{folder}{slash}.momentum/{}.json", stem_of(file))
-}
-
-/// Times are an extra: whatever is wrong with them, they are done without.
-fn timing(root: &Root, file: &str) -> Option<Timing> {
-    serde_json::from_slice(&root.read(&timing_place(file), MAX_TIMING).ok()?).ok()
 }

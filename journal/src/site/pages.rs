@@ -35,7 +35,7 @@ impl<'a> Pages<'a> {
         let used = Mutex::new(HashSet::new());
         let heads = files.par_iter().map(|(file, notebook)| {
             let key = KeyParts::new("notebook head").key(build.key).key(notebook.key).finish();
-            locked(&used).insert(key);
+            locked(&used).extend([key, notebook.data_key]);
             let head = build.cache.get(key).or_else(|| {
                 let head = notebook_head(notebook.read().ok()?);
                 build.cache.put(key, &head);

@@ -88,6 +88,20 @@ impl Stamps {
         Ok(Content { key, bytes: Some(bytes) })
     }
 
+    /// The key of a file of any size, as [`Stamps::content`] has it; `None` where there is none.
+    pub(crate) fn hash(&self, root: &Root, file: &str) -> Option<Key> {
+        let stamp = root.stamp(file)?;
+        if let Some((known, key)) = self.known.get(file)
+            && *known == stamp
+        {
+            self.keep(file, stamp, *key);
+            return Some(*key);
+        }
+        let key = root.hash(file).ok()?;
+        self.met(file, Some(stamp), key);
+        Some(key)
+    }
+
     /// A file was read, with the stamp that it had before.
     pub(crate) fn met(&self, file: &str, stamp: Option<Stamp>, key: Key) {
         if let Some(stamp) = stamp.filter(|stamp| stamp.is_settled(SystemTime::now())) {

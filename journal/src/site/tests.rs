@@ -144,15 +144,15 @@ fn stale_outputs_are_marked_and_refused_when_strict() {
     let report = build(root.path()).unwrap();
     let found: Vec<_> =
         report.unproven.iter().map(|one| (one.line, one.column, one.state)).collect();
-    assert_eq!(found, [(6, 1, CellState::Stale), (8, 5, CellState::Stale)]);
+    assert_eq!(found, [(6, 1, CellState::StaleCode), (8, 5, CellState::StaleCode)]);
     let text = page_text(root.path());
     assert!(text.contains("figure class=\"output stale\"") && text.contains("value unproven"));
     let strict = BuildConfig { strict: true, ..BuildConfig::default() };
     let error = Series::open(root.path()).unwrap().build(&strict).unwrap_err();
     insta::assert_snapshot!(error.to_string(), @"
-    entries/day-02.md:6:1: the output of `late` in `notebooks/sample.ipynb` is stale
+    entries/day-02.md:6:1: the output of `late` in `notebooks/sample.ipynb` does not hold (stale code): the code of this cell, or of one before it, has changed since this was made
       help: run the notebook: momentum run notebooks/sample.ipynb
-    entries/day-02.md:8:5: the output of `late` in `notebooks/sample.ipynb` is stale
+    entries/day-02.md:8:5: the output of `late` in `notebooks/sample.ipynb` does not hold (stale code): the code of this cell, or of one before it, has changed since this was made
       help: run the notebook: momentum run notebooks/sample.ipynb
     ");
 }
@@ -404,6 +404,11 @@ fn links_choose_what_they_show() {
     );
     assert!(page("![[sample.ipynb#log|Printed]]\n").contains("<p class=\"caption\">Printed</p>"));
     assert!(page("So ![[sample.ipynb#accuracy]].\n").contains(">0.8912</a>"));
+    assert!(
+        page("By [[sample.ipynb#accuracy|that cell]].\n")
+            .contains("<a href=\"../notebooks/sample.html#accuracy\">that cell</a>")
+    );
+    assert!(page("In [[day-02]].\n").contains("<a href=\"../entries/day-02.html\">day-02</a>"));
     assert!(page(&format!("![a]({sample}#cell-4)\n")).contains("class=\"output"));
     insta::assert_snapshot!(
         errors(&format!(
