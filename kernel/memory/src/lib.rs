@@ -33,6 +33,7 @@
 //! | [`tokens`] | what a text costs in a model's window |
 //! | [`tool`] | a user's own tools from plain Rust functions |
 //! | [`storage`] | recall storage, archival storage, blocks with history, facts with their time |
+//! | [`sentence_model`] | an embedding model in this process, from a folder that you have |
 //! | [`agent_file`] | an agent as one file, ours or Letta's |
 //! | [`memory_folder`] | memory as files: a folder with its whole history |
 //! | [`trace`], [`diff`] | what an agent did, for people to read |
@@ -49,6 +50,7 @@ pub mod prelude;
 mod replacement;
 mod retrieval;
 pub mod runtime;
+pub mod sentence_model;
 pub mod storage;
 pub mod tokens;
 pub mod tool;

@@ -44,6 +44,7 @@ mod encoding;
 mod error;
 mod fact;
 mod in_memory;
+mod meaning;
 mod message;
 mod passage;
 #[cfg(feature = "postgres")]
@@ -66,6 +67,7 @@ pub use self::error::StorageError;
 pub(crate) use self::fact::same_text;
 pub use self::fact::{Fact, FactId, FactOutcome, FactQuery, NewFact, Values};
 pub use self::in_memory::MemoryStorage;
+pub use self::meaning::{Embedder, SearchByMeaning};
 pub use self::message::{MessageFilter, NewMessage, StoredMessage};
 pub use self::passage::{NewPassage, Passage, PassageFilter, PassageId};
 #[cfg(feature = "postgres")]
@@ -73,6 +75,7 @@ pub use self::postgres::{PostgresConfig, PostgresStorage};
 pub use self::query::{Collection, Hit, Match, Page, PageRequest, QueryVector, Search};
 pub use self::sqlite::{Durability, SqliteStorage};
 pub use self::time::{Timestamp, TimestampError};
+pub(crate) use self::vector::{dot, unit};
 pub use crate::retrieval::ranking::Weights;
 
 /// A place to keep agents. Each method is one transaction: it happens as a whole or not at all,

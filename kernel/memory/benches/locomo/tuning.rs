@@ -10,13 +10,16 @@ use super::data::Conversation;
 /// One weight, by name, with the values tried.
 type Knob = (&'static str, fn(&mut Weights) -> &mut f32, &'static [f32]);
 
-const KNOBS: [Knob; 6] = [
+const KNOBS: [Knob; 8] = [
     ("next", |w| &mut w.next, &[0.15, 0.25, 0.35]),
     ("previous", |w| &mut w.previous, &[0.3, 0.5, 0.7]),
     ("answer", |w| &mut w.answer, &[0.0, 0.2, 0.4]),
     ("session", |w| &mut w.session, &[0.3, 0.5, 0.7, 0.9]),
     ("question", |w| &mut w.question, &[0.0, 0.2, 0.3]),
     ("other_speaker", |w| &mut w.other_speaker, &[0.0, 0.1, 0.2, 0.3]),
+    ("time", |w| &mut w.time, &[0.0, 0.15, 0.3, 0.45]),
+    // Without vectors it changes nothing, and the first value is kept.
+    ("vectors", |w| &mut w.vectors, &[0.2, 0.3, 0.4, 0.5, 0.7]),
 ];
 
 /// For each conversation: from no weights at all, each weight in turn gets the value that is best

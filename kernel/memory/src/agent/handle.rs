@@ -154,6 +154,7 @@ impl MemoryHandle {
         let filter =
             MessageFilter { roles: vec![Role::User, Role::Assistant], ..MessageFilter::default() };
         let search = Search::ranked(query).with_filter(filter).with_page(page);
+        let search = search.asked_at(self.clock.now());
         let found = self.storage.search_messages(&self.agent, &search);
         let found = found.map_err(|error| failed(&error))?;
         Ok(without_scores(found))
@@ -253,7 +254,7 @@ impl MemoryHandle {
         self.permitted(Permission::SearchArchive)?;
         let search = if exact { Search::exact(query) } else { Search::ranked(query) };
         let filter = PassageFilter { tags: tags.to_vec(), ..PassageFilter::default() };
-        let search = search.with_filter(filter).with_page(page);
+        let search = search.with_filter(filter).with_page(page).asked_at(self.clock.now());
         let found = self.storage.search_passages(&self.agent, &search);
         Ok(without_scores(found.map_err(|error| failed(&error))?))
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::exchange::Exchange;
 use super::{Client, ClientError};
-use crate::storage::{AgentId, Collection, QueryVector, Storage, StorageError};
+use crate::storage::{AgentId, Collection, Embedder, QueryVector, Storage, StorageError};
 use crate::{runtime, wire};
 
 /// Why the vectors of a storage are not complete.
@@ -102,5 +102,20 @@ impl Client {
             storage.set_vectors(agent, collection, model, &vectors)?;
             n_made += vectors.len();
         }
+    }
+}
+
+/// The endpoint's embedding model. Without one in the configuration, [`embed`](Embedder::embed)
+/// says so.
+impl Embedder for Client {
+    fn name(&self) -> &str {
+        self.embedding_model().unwrap_or_default()
+    }
+
+    fn embed(
+        &self,
+        texts: &[String],
+    ) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Client::embed(self, texts)?)
     }
 }

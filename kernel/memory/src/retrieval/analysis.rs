@@ -5,12 +5,13 @@
 
 mod english;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use rust_stemmers::{Algorithm, Stemmer};
 
 use self::english::{IRREGULAR, STOP_WORDS};
+use super::dates;
 
 /// The hash of a stem, the same on every machine.
 pub(crate) type Term = u64;
@@ -57,6 +58,8 @@ pub(crate) struct Analyzer {
     stemmer: Stemmer,
     /// By the hash of the word in lower case.
     terms: TermMap<Option<Term>>,
+    /// What texts say when they tell a time.
+    times: HashSet<Term, BuildHasherDefault<AsIs>>,
     lower: String,
 }
 
@@ -66,7 +69,11 @@ const MOST_WORDS: usize = 1 << 17;
 impl Analyzer {
     pub(crate) fn new() -> Self {
         let stemmer = Stemmer::create(Algorithm::English);
-        Analyzer { stemmer, terms: TermMap::default(), lower: String::new() }
+        let terms = TermMap::default();
+        let times = HashSet::default();
+        let mut analyzer = Analyzer { stemmer, terms, times, lower: String::new() };
+        analyzer.times = dates::time_words().filter_map(|word| analyzer.term(&word)).collect();
+        analyzer
     }
 
     /// The term of a word; [`None`] for a stop word.
@@ -88,6 +95,11 @@ impl Analyzer {
         }
         self.terms.insert(word, term);
         term
+    }
+
+    /// Whether a text with this term tells a time.
+    pub(crate) fn is_of_time(&self, term: Term) -> bool {
+        self.times.contains(&term)
     }
 
     /// The terms of a text, in order, with repetitions.

@@ -27,6 +27,44 @@ const MONTHS: [&str; 12] = [
 const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
+/// Words of texts that say when something happens, beside months, days of the week and years.
+const TIME_WORDS: [&str; 12] = [
+    "ago",
+    "last",
+    "month",
+    "next",
+    "recently",
+    "today",
+    "tomorrow",
+    "tonight",
+    "week",
+    "weekend",
+    "year",
+    "yesterday",
+];
+
+/// The words by which a text tells a time. "May" is a word of other sentences too.
+pub(super) fn time_words() -> impl Iterator<Item = String> {
+    let months = MONTHS.into_iter().filter(|month| *month != "may");
+    let words = TIME_WORDS.into_iter().chain(months).chain(WEEKDAYS);
+    words.map(str::to_owned).chain((1950..=2050).map(|year: i32| year.to_string()))
+}
+
+/// Whether a question asks for a time.
+pub(super) fn asks_when(question: &str) -> bool {
+    let lower = question.to_lowercase();
+    let first: Vec<&str> = words(&lower).take(4).collect();
+    let begins = |first: &[&str]| match first {
+        ["when", ..] | ["how", "long", "ago", ..] => true,
+        ["what" | "which", unit, ..] => {
+            ["date", "day", "month", "season", "week", "year"].contains(unit)
+        }
+        _ => false,
+    };
+    let behind = ["in", "on", "since", "by"].contains(first.first().unwrap_or(&""));
+    begins(&first) || (behind && begins(&first[1..]))
+}
+
 fn day(date: NaiveDate) -> String {
     format!("\u{1}day {date}")
 }
@@ -230,6 +268,23 @@ mod tests {
         check("a dog", "");
         check("", "");
         assert!(terms_in("yesterday", None).is_empty());
+    }
+
+    #[test]
+    fn questions_ask_for_a_time() {
+        let check = |question: &str, expected: bool| {
+            assert_eq!(asks_when(question), expected, "{question:?}");
+        };
+        check("When did Melanie paint a sunrise?", true);
+        check("\"Since when?\"", true);
+        check("In which month's game did he score?", true);
+        check("What year did she move?", true);
+        check("How long ago was it?", true);
+        check("How long is the river?", false);
+        check("What did she do when it rained?", false);
+        check("What?", false);
+        check("in", false);
+        check("", false);
     }
 
     #[test]

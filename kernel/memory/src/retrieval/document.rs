@@ -2,6 +2,7 @@
 
 use super::analysis::{Analyzer, Term, hash, words};
 use super::dates;
+use crate::message::Role;
 use crate::storage::Timestamp;
 
 /// What ranking needs to know of a document besides its terms.
@@ -13,6 +14,48 @@ pub(crate) struct Traits {
     pub(crate) speaker: u32,
     /// Whether it ends with a question mark.
     pub(crate) question: bool,
+    /// Whether it says when something happens: `yesterday`, `last week`, `in June`.
+    pub(crate) tells_time: bool,
+    /// Whose message it is; [`None`] for passages, and where an older version wrote the index.
+    pub(crate) role: Option<Role>,
+}
+
+/// Some roles, as bits. The default is none of them, which stands for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Roles(u8);
+
+impl Roles {
+    /// These roles.
+    pub(crate) fn of(roles: &[Role]) -> Self {
+        Roles(roles.iter().fold(0, |bits, role| bits | 1 << number_of(Some(*role))))
+    }
+
+    /// Whether a document of this role is meant.
+    pub(crate) fn fits(self, role: Option<Role>) -> bool {
+        self.0 == 0 || self.0 & 1 << number_of(role) != 0
+    }
+}
+
+/// A role as a number of three bits, 0 for [`None`].
+pub(crate) fn number_of(role: Option<Role>) -> u8 {
+    match role {
+        None => 0,
+        Some(Role::System) => 1,
+        Some(Role::User) => 2,
+        Some(Role::Assistant) => 3,
+        Some(Role::Tool) => 4,
+    }
+}
+
+/// The role from [`number_of`].
+pub(crate) fn role_of(number: u8) -> Option<Role> {
+    match number {
+        1 => Some(Role::System),
+        2 => Some(Role::User),
+        3 => Some(Role::Assistant),
+        4 => Some(Role::Tool),
+        _ => None,
+    }
 }
 
 /// A text as an index takes it in.
@@ -32,6 +75,7 @@ impl Document {
         let mut all = analyzer.terms(text);
         let length = u32::try_from(all.len()).unwrap_or(u32::MAX);
         let speaker = speaker(text).and_then(|name| analyzer.term(name)).map_or(0, speaker_of);
+        let tells_time = all.iter().any(|term| analyzer.is_of_time(*term));
         all.extend(date);
         all.sort_unstable();
         let mut terms: Vec<(Term, u8)> = Vec::with_capacity(all.len());
@@ -45,7 +89,13 @@ impl Document {
         Document {
             terms,
             length,
-            traits: Traits { session, speaker, question: end.ends_with('?') },
+            traits: Traits {
+                session,
+                speaker,
+                question: end.ends_with('?'),
+                tells_time,
+                role: None,
+            },
         }
     }
 }
@@ -72,6 +122,8 @@ pub(crate) struct Question {
     pub(crate) terms: Vec<Term>,
     /// The terms of its words as speakers.
     pub(crate) names: Vec<u32>,
+    /// Whether it asks for a time.
+    pub(crate) asks_when: bool,
 }
 
 impl Question {
@@ -84,7 +136,7 @@ impl Question {
         terms.extend(dates::terms_in(text, now).iter().map(|date| hash(date)));
         terms.sort_unstable();
         terms.dedup();
-        Question { terms, names }
+        Question { terms, names, asks_when: dates::asks_when(text) }
     }
 }
 
@@ -101,6 +153,36 @@ mod tests {
         check("https://example.org", None);
         check("note: buy bread", None);
         check("", None);
+    }
+
+    #[test]
+    fn roles_are_bits() {
+        let all = [Role::System, Role::User, Role::Assistant, Role::Tool];
+        for role in all {
+            assert_eq!(role_of(number_of(Some(role))), Some(role));
+            assert!(Roles::default().fits(Some(role)));
+            for other in all {
+                assert_eq!(Roles::of(&[role]).fits(Some(other)), role == other);
+            }
+            assert!(!Roles::of(&[role]).fits(None));
+        }
+        assert!(Roles::of(&[Role::User, Role::Tool]).fits(Some(Role::Tool)));
+    }
+
+    #[test]
+    fn texts_tell_a_time() {
+        let check = |text: &str, expected: bool| {
+            let document = Document::new(&mut Analyzer::new(), text, &[], 0);
+            assert_eq!(document.traits.tells_time, expected, "{text:?}");
+        };
+        check("We met two weeks ago.", true);
+        check("Last summer we met.", true);
+        check("We moved in 2019.", true);
+        check("On Tuesdays, I swim.", true);
+        check("I may swim in room 2219.", false);
+        let at = Timestamp::parse("2023-05-07T12:00:00Z").unwrap();
+        let document = Document::new(&mut Analyzer::new(), "I swim.", &dates::terms_of(at), 0);
+        assert!(!document.traits.tells_time, "its own date is not in the text");
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::analysis::{Analyzer, Term};
 use super::dates;
-use super::document::{Document, Question, Traits};
+use super::document::{Document, Question, Roles, Traits};
 use super::posting::{self, length_of};
 use super::ranking::{self, N_CANDIDATES, Surroundings, Weights};
 use super::segment::{self, JOINED, SEGMENT_SIZE, Segment, SegmentRecord};
 use super::tail::Tail;
+use crate::message::Role;
 use crate::storage::{Search, Timestamp};
 
 /// How fast a term's repetitions stop counting, and how much a document's length does. What
@@ -28,6 +29,8 @@ pub(crate) struct Text {
     pub(crate) at: Timestamp,
     /// The session that it belongs to.
     pub(crate) session: u32,
+    /// Whose message it is; [`None`] for a passage.
+    pub(crate) role: Option<Role>,
 }
 
 /// Where a storage keeps the segments and texts of one collection of one agent.
@@ -56,6 +59,7 @@ pub(crate) struct Index {
     segments: Vec<Arc<Loaded>>,
     tail: Tail,
     sessions_are_apart: bool,
+    knows_roles: bool,
     speakers: HashSet<u32>,
     /// The day since 1970 of the last text, and its terms.
     day: (i64, Vec<Term>),
@@ -80,6 +84,8 @@ pub(crate) struct Ranking {
 pub(crate) struct Extras<'a> {
     /// Only these documents, in order; all when there is none.
     pub(crate) allowed: Option<&'a [u32]>,
+    /// Only documents of these roles. For an index that [knows](Index::knows_roles) them.
+    pub(crate) roles: Roles,
     /// Never these, in order.
     pub(crate) gone: &'a [u32],
     /// Similarities by the vectors of the query and the documents, in the order of the documents.
@@ -95,9 +101,15 @@ impl Index {
             segments: Vec::new(),
             tail: Tail::default(),
             sessions_are_apart,
+            knows_roles: true,
             speakers: HashSet::new(),
             day: (i64::MIN, Vec::new()),
         }
+    }
+
+    /// Whether a search can be restricted to roles here: each document has one.
+    pub(crate) fn knows_roles(&self) -> bool {
+        self.knows_roles
     }
 
     /// Adds the next text to the tail. Numbers that were left out become empty documents.
@@ -105,12 +117,14 @@ impl Index {
         while self.tail.next() < text.number {
             self.tail.push(&Document::default());
         }
-        let Text { text, at, session, .. } = text;
+        let Text { text, at, session, role, .. } = text;
         let day = at.millis().div_euclid(86_400_000);
         if self.day.0 != day {
             self.day = (day, dates::terms_of(*at));
         }
-        let document = Document::new(&mut self.analyzer, text, &self.day.1, *session);
+        let mut document = Document::new(&mut self.analyzer, text, &self.day.1, *session);
+        document.traits.role = *role;
+        self.knows_roles &= role.is_some();
         self.tail.push(&document);
         self.speakers.insert(document.traits.speaker);
     }
@@ -140,8 +154,11 @@ impl Index {
                 Some(known) => segments.push(Arc::clone(known)),
                 None => {
                     let traits = store.traits(record.id)?;
-                    let all = (0..record.n).map(|n| segment::traits_at(&traits, n).speaker);
-                    self.speakers.extend(all);
+                    for n in 0..record.n {
+                        let Traits { speaker, role, .. } = segment::traits_at(&traits, n);
+                        self.speakers.insert(speaker);
+                        self.knows_roles &= role.is_some();
+                    }
                     segments.push(Arc::new(Loaded { record: *record, traits }));
                 }
             }
@@ -308,8 +325,11 @@ fn fuse(
         let word = if best > 0.0 { word / best } else { 0.0 };
         let found = similarities.binary_search_by_key(&document, |(one, _)| *one);
         let vector = found.map_or(lowest, |i| similarities[i].1);
-        let range = (highest - lowest).max(f32::EPSILON);
-        let vector = ((vector - lowest) / range).max(0.0);
+        let vector = match highest - lowest {
+            range if range > f32::EPSILON => ((vector - lowest) / range).max(0.0),
+            // A single text, or texts that are all alike.
+            _ => f32::from(u8::from(vector > 0.0)),
+        };
         fused.push((document, word + weight * vector));
     }
     best_first(&mut fused, usize::MAX);
@@ -331,8 +351,11 @@ impl Surroundings for Around<'_> {
     }
 
     fn is_allowed(&self, document: u32) -> bool {
-        self.extras.allowed.is_none_or(|allowed| allowed.binary_search(&document).is_ok())
-            && self.extras.gone.binary_search(&document).is_err()
+        let Extras { allowed, roles, gone, .. } = self.extras;
+        allowed.is_none_or(|allowed| allowed.binary_search(&document).is_ok())
+            && gone.binary_search(&document).is_err()
+            && (*roles == Roles::default()
+                || roles.fits(self.index.traits_of(document).and_then(|traits| traits.role)))
     }
 
     fn speaks(&self, name: u32) -> bool {

@@ -3,7 +3,8 @@
 //! Conversations are found in pieces: the question holds one word, the answer the other, and the
 //! subject was named three turns before. So a document gets a share of the scores of the documents
 //! around it and of the best one in its session. A question is rarely what is looked for, its
-//! answer often is. When the search names someone who speaks here, what others say counts less.
+//! answer often is. When the search names someone who speaks here, what others say counts less;
+//! when it asks for a time, what tells one counts more.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,8 @@ pub struct Weights {
     pub question: f32,
     /// What a document by someone else loses when the search names a speaker.
     pub other_speaker: f32,
+    /// What a document gains that tells a time when the search asks for one.
+    pub time: f32,
     /// How much the vectors' scores count beside those of the words, which count 1.
     pub vectors: f32,
 }
@@ -33,12 +36,13 @@ impl Default for Weights {
     fn default() -> Self {
         Weights {
             next: 0.25,
-            previous: 0.5,
-            answer: 0.2,
+            previous: 0.3,
+            answer: 0.4,
             session: 0.7,
             question: 0.2,
             other_speaker: 0.2,
-            vectors: 0.5,
+            time: 0.4,
+            vectors: 0.4,
         }
     }
 }
@@ -53,7 +57,8 @@ impl Weights {
             session: 0.0,
             question: 0.0,
             other_speaker: 0.0,
-            vectors: 0.5,
+            time: 0.0,
+            vectors: 0.4,
         }
     }
 }
@@ -116,6 +121,9 @@ pub(crate) fn rank(
             score += weights.session * best.get(&traits.session).copied().unwrap_or_default();
             if traits.question {
                 score *= 1.0 - weights.question;
+            }
+            if question.asks_when && traits.tells_time {
+                score *= 1.0 + weights.time;
             }
             if !names.is_empty() && !names.contains(&traits.speaker) {
                 score *= 1.0 - weights.other_speaker;

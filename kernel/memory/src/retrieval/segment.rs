@@ -5,7 +5,7 @@
 //! time, into one of the second, which stays.
 
 use super::analysis::Term;
-use super::document::Traits;
+use super::document::{self, Traits};
 use super::posting::{self, Posting, Postings, read_number, write_number};
 use super::tail::Tail;
 
@@ -134,7 +134,9 @@ fn traits_to_bytes(traits: &Traits) -> [u8; TRAIT_SIZE] {
     let mut bytes = [0; TRAIT_SIZE];
     bytes[..4].copy_from_slice(&traits.session.to_le_bytes());
     bytes[4..8].copy_from_slice(&traits.speaker.to_le_bytes());
-    bytes[8] = u8::from(traits.question);
+    bytes[8] = u8::from(traits.question)
+        | u8::from(traits.tells_time) << 1
+        | document::number_of(traits.role) << 2;
     bytes
 }
 
@@ -145,6 +147,33 @@ pub(crate) fn traits_at(bytes: &[u8], n: u32) -> Traits {
         let bytes = bytes.get(from..from + 4).and_then(|bytes| bytes.try_into().ok());
         u32::from_le_bytes(bytes.unwrap_or_default())
     };
-    let question = bytes.get(at + 8).is_some_and(|byte| *byte != 0);
-    Traits { session: number(at), speaker: number(at + 4), question }
+    let flags = bytes.get(at + 8).copied().unwrap_or_default();
+    Traits {
+        session: number(at),
+        speaker: number(at + 4),
+        question: flags & 1 != 0,
+        tells_time: flags & 2 != 0,
+        role: document::role_of(flags >> 2 & 7),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Role;
+
+    #[test]
+    fn traits_survive() {
+        for n in 0..20 {
+            let role = document::role_of(n / 4);
+            let (question, tells_time) = (n & 1 != 0, n & 2 != 0);
+            let traits = Traits { session: 7, speaker: u32::MAX, question, tells_time, role };
+            let bytes = [[0; TRAIT_SIZE], traits_to_bytes(&traits)].concat();
+            assert_eq!(traits_at(&bytes, 1), traits);
+        }
+        // An index from before roles and times were kept: 1 for a question.
+        let old = traits_at(&[0, 0, 0, 0, 0, 0, 0, 0, 1], 0);
+        assert_eq!(old, Traits { question: true, ..Traits::default() });
+        assert_ne!(old.role, Some(Role::User));
+    }
 }

@@ -175,7 +175,8 @@ impl Storage for MemoryStorage {
             let session = session::of_message(state.last_session, at);
             state.last_session = Some((session, at));
             let text = message.text.clone();
-            state.message_index.push(&Text { number: position as u32, text, at, session });
+            let role = Some(message.role);
+            state.message_index.push(&Text { number: position as u32, text, at, session, role });
             state.messages.push(StoredMessage { position, message, at });
         }
         Ok(first)
@@ -216,7 +217,8 @@ impl Storage for MemoryStorage {
             let session = session::of_passage(state.last_source.as_ref(), source.as_deref());
             state.last_source = Some((session, source.clone()));
             let number = id as u32;
-            state.passage_index.push(&Text { number, text: text.clone(), at, session });
+            let role = None;
+            state.passage_index.push(&Text { number, text: text.clone(), at, session, role });
             let passage = Passage { id: PassageId(id), text, tags, source, at };
             state.passages.insert(id, passage);
             ids.push(PassageId(id));

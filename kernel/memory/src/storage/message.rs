@@ -55,6 +55,11 @@ impl MessageFilter {
             && self.until_position.is_none_or(|until| message.position < until)
     }
 
+    /// Whether all messages are meant, or all of some roles.
+    pub(crate) fn is_of_roles_only(&self) -> bool {
+        MessageFilter { roles: Vec::new(), ..self.clone() }.is_empty()
+    }
+
     /// Whether all messages are meant.
     pub fn is_empty(&self) -> bool {
         *self == MessageFilter::default()

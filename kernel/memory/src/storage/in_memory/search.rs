@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use super::AgentState;
 use crate::retrieval::analysis::Term;
+use crate::retrieval::document::Roles;
 use crate::retrieval::index::{Extras, Index, SegmentStore, Text};
 use crate::retrieval::ranking::Weights;
 use crate::retrieval::segment::{Segment, SegmentRecord};
@@ -48,19 +49,22 @@ impl AgentState {
         weights: &Weights,
     ) -> Result<Page<Hit<StoredMessage>>, StorageError> {
         let fits = self.messages.iter().filter(|message| search.filter.fits(message));
-        let allowed: Vec<u32> = fits.clone().map(|message| message.position as u32).collect();
         let (ranked, total) = match search.matching {
             Match::Exact => {
                 let texts = fits.map(|one| (one.position as u32, one.message.text.as_str()));
                 exact(texts, &search.text)
             }
-            Match::Ranked => self.ranked(
-                Collection::Recall,
-                search,
-                &allowed,
-                search.filter.is_empty(),
-                weights,
-            )?,
+            // The index knows the roles; all else of a filter becomes a list.
+            Match::Ranked if search.filter.is_of_roles_only() => {
+                let roles = Roles::of(&search.filter.roles);
+                let extras = Extras { roles, ..Extras::default() };
+                self.ranked(Collection::Recall, search, extras, weights)?
+            }
+            Match::Ranked => {
+                let allowed: Vec<u32> = fits.map(|message| message.position as u32).collect();
+                let extras = Extras { allowed: Some(&allowed), ..Extras::default() };
+                self.ranked(Collection::Recall, search, extras, weights)?
+            }
         };
         let hit = |(n, score): (u32, f64)| Hit { item: self.messages[n as usize].clone(), score };
         Ok(Page { total, ..Page::cut(ranked, search.page).map(hit) })
@@ -72,13 +76,16 @@ impl AgentState {
         weights: &Weights,
     ) -> Result<Page<Hit<Passage>>, StorageError> {
         let fits = self.passages.values().filter(|passage| search.filter.fits(passage));
-        let allowed: Vec<u32> = fits.clone().map(|passage| passage.id.0 as u32).collect();
         let (ranked, total) = match search.matching {
             Match::Exact => {
                 exact(fits.map(|one| (one.id.0 as u32, one.text.as_str())), &search.text)
             }
             // Deleted passages stay in the index, so the filter always counts.
-            Match::Ranked => self.ranked(Collection::Archival, search, &allowed, false, weights)?,
+            Match::Ranked => {
+                let allowed: Vec<u32> = fits.map(|passage| passage.id.0 as u32).collect();
+                let extras = Extras { allowed: Some(&allowed), ..Extras::default() };
+                self.ranked(Collection::Archival, search, extras, weights)?
+            }
         };
         let hit =
             |(n, score): (u32, f64)| Hit { item: self.passages[&u64::from(n)].clone(), score };
@@ -89,8 +96,7 @@ impl AgentState {
         &mut self,
         collection: Collection,
         search: &Search<F>,
-        allowed: &[u32],
-        all: bool,
+        extras: Extras<'_>,
         weights: &Weights,
     ) -> Result<(Vec<(u32, f64)>, u64), StorageError> {
         let similarities = match &search.vector {
@@ -104,8 +110,7 @@ impl AgentState {
                 vectors.similarities(query)?
             }
         };
-        let extras =
-            Extras { allowed: (!all).then_some(allowed), gone: &[], similarities: &similarities };
+        let extras = Extras { similarities: &similarities, ..extras };
         let index: &mut Index = match collection {
             Collection::Recall => &mut self.message_index,
             Collection::Archival => &mut self.passage_index,

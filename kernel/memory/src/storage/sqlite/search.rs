@@ -5,6 +5,7 @@ use rusqlite::{Row, params_from_iter};
 
 use super::segments::Segments;
 use super::{Cached, end_key, first_key, messages, passages, place_of};
+use crate::retrieval::document::Roles;
 use crate::retrieval::index::{Extras, Ranking};
 use crate::storage::{
     AgentId, Collection, Hit, Match, MessageFilter, Page, PageRequest, Passage, PassageFilter,
@@ -19,7 +20,9 @@ struct Place<'a> {
     columns: &'static str,
     conditions: &'a str,
     values: &'a [Value],
+    /// Whether the filter allows all, or all of these roles.
     all: bool,
+    roles: Roles,
 }
 
 impl Cached<'_> {
@@ -37,7 +40,8 @@ impl Cached<'_> {
             columns: messages::COLUMNS,
             conditions: &conditions,
             values: &values,
-            all: search.filter.is_empty(),
+            all: search.filter.is_of_roles_only(),
+            roles: Roles::of(&search.filter.roles),
         };
         self.search(&place, search, messages::read)
     }
@@ -57,6 +61,7 @@ impl Cached<'_> {
             conditions: &conditions,
             values: &values,
             all: search.filter.is_empty(),
+            roles: Roles::default(),
         };
         self.search(&place, search, passages::read)
     }
@@ -92,17 +97,10 @@ impl Cached<'_> {
         place: &Place<'_>,
         search: &Search<F>,
     ) -> Result<Ranking, StorageError> {
-        let keys = |open: &Self, sql: &str, values: &[Value]| {
+        let keys = |open: &Cached<'_>, sql: &str, values: &[Value]| {
             open.rows("look where to search", sql, params_from_iter(values.iter()), |row| {
                 Ok(u32::try_from(place_of(row.get(0)?)).unwrap_or(u32::MAX))
             })
-        };
-        let allowed = if place.all {
-            None
-        } else {
-            let Place { table, conditions, .. } = place;
-            let sql = format!("SELECT id FROM {table} WHERE {conditions} ORDER BY id");
-            Some(keys(self, &sql, place.values)?)
         };
         let gone = if place.collection == Collection::Archival {
             let sql = "SELECT id FROM gone WHERE id >= ? AND id < ? ORDER BY id";
@@ -115,12 +113,24 @@ impl Cached<'_> {
             Some(query) => self.similarities(place.agent, place.collection, query)?,
             None => Vec::new(),
         };
-        let extras =
-            Extras { allowed: allowed.as_deref(), gone: &gone, similarities: &similarities };
         let weights = *self.weights;
         let (agent, collection) = (place.agent, place.collection);
         self.with_index(agent, collection, |index, segments: &mut Segments<'_, '_>| {
             index.refresh(segments)?;
+            let by_index = place.all && (place.roles == Roles::default() || index.knows_roles());
+            let allowed = if by_index {
+                None
+            } else {
+                let Place { table, conditions, .. } = place;
+                let sql = format!("SELECT id FROM {table} WHERE {conditions} ORDER BY id");
+                Some(keys(segments.open, &sql, place.values)?)
+            };
+            let extras = Extras {
+                allowed: allowed.as_deref(),
+                roles: if by_index { place.roles } else { Roles::default() },
+                gone: &gone,
+                similarities: &similarities,
+            };
             index.search(segments, search, &extras, &weights)
         })
     }

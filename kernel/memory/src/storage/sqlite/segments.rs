@@ -4,6 +4,7 @@ use super::{Cached, corrupt, end_key, first_key, integer, place_of};
 use crate::retrieval::analysis::Term;
 use crate::retrieval::index::{Index, SegmentStore, Text};
 use crate::retrieval::segment::{Segment, SegmentRecord};
+use crate::storage::encoding::role_from_text;
 use crate::storage::{Collection, StorageError, Timestamp};
 
 /// The segments of one collection of one agent.
@@ -60,20 +61,23 @@ impl SegmentStore for Segments<'_, '_> {
     }
 
     fn texts_from(&mut self, first: u32) -> Result<Vec<Text>, StorageError> {
-        let table = match self.collection {
-            Collection::Recall => "message",
-            Collection::Archival => "passage",
+        let (table, role) = match self.collection {
+            Collection::Recall => ("message", "role"),
+            Collection::Archival => ("passage", "NULL"),
         };
         let sql = format!(
-            "SELECT id, text, at, session FROM {table} WHERE id >= ?1 AND id < ?2 ORDER BY id"
+            "SELECT id, text, at, session, {role} FROM {table} WHERE id >= ?1 AND id < ?2
+             ORDER BY id"
         );
         let keys = (first_key(self.agent) + i64::from(first), end_key(self.agent));
         self.open.rows("read texts for the index", &sql, keys, |row| {
+            let role: Option<String> = row.get(4)?;
             Ok(Text {
                 number: u32::try_from(place_of(row.get(0)?)).unwrap_or(u32::MAX),
                 text: row.get(1)?,
                 at: Timestamp::from_millis(row.get(2)?),
                 session: row.get(3)?,
+                role: role.and_then(|role| role_from_text(&role).ok()),
             })
         })
     }

@@ -11,6 +11,9 @@ use crate::storage::{AgentId, Collection, PassageId, QueryVector, StorageError};
 pub(super) struct Space {
     n_replaced: i64,
     vectors: Vectors,
+    /// All items before this one have vectors. Items are never put in between, and a vector goes
+    /// only with its item.
+    complete_until: i64,
 }
 
 struct Record {
@@ -105,7 +108,7 @@ impl Cached<'_> {
     }
 
     pub(super) fn without_vectors(
-        &self,
+        &mut self,
         agent: &AgentId,
         collection: Collection,
         model: &str,
@@ -116,17 +119,33 @@ impl Cached<'_> {
         let space = self.space(agent, collection, model)?.map_or(-1, |record| record.id);
         let table = if collection == Collection::Recall { "message" } else { "passage" };
         let sql = format!(
-            "SELECT id, text FROM {table} WHERE id >= ?1 AND id < ?2
+            "SELECT id, text FROM {table} WHERE id >= ?5 AND id < ?2
              AND NOT EXISTS (SELECT 1 FROM vector WHERE vector.id = {table}.id - ?1 + ?3)
              ORDER BY id LIMIT ?4"
         );
         let (first, end, limit) = (first_key(agent), end_key(agent), integer(limit as u64));
-        self.rows(
+        let from = self.spaces.get(&space).map_or(0, |known| known.complete_until);
+        let found: Vec<(u64, String)> = self.rows(
             "look for texts without vectors",
             &sql,
-            (first, end, first_key(space), limit),
+            (first, end, first_key(space), limit, first + from),
             |row| Ok((place_of(row.get(0)?), row.get(1)?)),
-        )
+        )?;
+        if space >= 0 {
+            let until = match found.first() {
+                Some((item, _)) => integer(*item),
+                None => {
+                    let sql = format!(
+                        "SELECT id FROM {table} WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1"
+                    );
+                    let last: Option<i64> =
+                        self.value("look for the last text", &sql, (first, end))?;
+                    last.map_or(0, |last| integer(place_of(last)) + 1)
+                }
+            };
+            self.spaces.entry(space).or_default().complete_until = until;
+        }
+        Ok(found)
     }
 
     /// Forgets the vectors of a passage.
@@ -159,7 +178,8 @@ impl Cached<'_> {
         };
         let mut space = self.spaces.remove(&record.id).unwrap_or_default();
         if space.n_replaced != record.n_replaced {
-            space = Space { n_replaced: record.n_replaced, vectors: Vectors::default() };
+            space.n_replaced = record.n_replaced;
+            space.vectors = Vectors::default();
         }
         let next = space.vectors.last().map_or(0, |last| i64::from(last) + 1);
         let sql = "SELECT id, numbers FROM vector WHERE id >= ?1 AND id < ?2 ORDER BY id";
