@@ -20,10 +20,10 @@ mod written;
 pub use builder::{Builder, Cnn, Mlp};
 pub use layer::Activation;
 pub use plan::{NetworkError, Size};
-pub use preset::{lenet5, mlp, mnist_cnn};
+pub use preset::{lenet5, mini_resnet, mini_vgg, mlp, mnist_cnn};
 pub use slope::{Objective, Slopes};
 pub use summary::{LayerSummary, Summary};
-pub use tensors::NamedTensor;
+pub use tensors::Naming;
 pub(crate) use tensors::ParameterVisitor;
 
 use crate::data::{Dataset, Image};
@@ -44,7 +44,12 @@ pub struct Network {
     input: [usize; 3],
     plan: Vec<Planned>,
     layers: Vec<Layer>,
+    aliases: Aliases,
 }
+
+/// Where a preset's tensors are in the PyTorch class that it stands for: the beginning of our name,
+/// and of theirs.
+type Aliases = &'static [(&'static str, &'static str)];
 
 /// What one layer answers to one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +87,7 @@ impl Network {
         seed: u64,
     ) -> Result<Self, LayerError> {
         let layers = layer::make(&plan, &mut Random::stream(seed, 1), &mut false)?;
-        Ok(Network { name, input, plan, layers })
+        Ok(Network { name, input, plan, layers, aliases: &[] })
     }
 
     /// A short name for captions and legends.
@@ -225,7 +230,7 @@ impl Network {
     /// or `None` when there is no convolution.
     pub fn first_kernels(&self) -> Option<FeatureMaps> {
         let (i, conv) = self.layers.iter().enumerate().find_map(|(i, layer)| match layer {
-            Layer::Conv(conv) => Some((i, conv)),
+            Layer::Conv { conv, .. } => Some((i, conv)),
             _ => None,
         })?;
         let weights = crate::gradient::values(&conv.weight);

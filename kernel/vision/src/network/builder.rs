@@ -6,6 +6,9 @@ use super::{Network, Size};
 use crate::layer::{Conv2dConfig, Nonlinearity};
 use crate::random::seed;
 
+/// The layer that most modifiers belong to.
+const CONV: &str = "conv(32, 3)";
+
 /// Starts a convolutional network.
 #[derive(Debug)]
 pub struct Cnn;
@@ -57,7 +60,7 @@ impl Builder {
 
     /// A convolution with `kernels` square kernels of `side` by `side` pixels: one map each.
     pub fn conv(self, kernels: usize, side: usize) -> Self {
-        self.with(Written::Conv(Conv2dConfig::new(0, kernels, side)))
+        self.with(Written::Conv { config: Conv2dConfig::new(0, kernels, side), bias: true })
     }
 
     /// Zeros around the image for the convolution just written.
@@ -84,6 +87,16 @@ impl Builder {
     /// Groups of channels for the convolution just written.
     pub fn groups(self, groups: usize) -> Self {
         self.modify("groups", groups, |config| config.groups = groups)
+    }
+
+    /// No bias for the convolution just written: batch normalisation behind it would take it away
+    /// again, and has one of its own.
+    pub fn no_bias(mut self) -> Self {
+        match self.written.last_mut() {
+            Some(Written::Conv { bias, .. }) => *bias = false,
+            _ => self.written.push(Written::Stray { modifier: "no_bias", value: None, of: CONV }),
+        }
+        self
     }
 
     /// Batch normalisation of each channel, or of each feature behind the flattening.
@@ -206,13 +219,13 @@ impl Builder {
         f: impl FnOnce(&mut Conv2dConfig),
     ) -> Self {
         match self.written.last_mut() {
-            Some(Written::Conv(config)) => f(config),
+            Some(Written::Conv { config, .. }) => f(config),
             _ => {
                 let of = match modifier {
                     "stride" => "conv(32, 3), max_pool(3) or avg_pool(3)",
-                    _ => "conv(32, 3)",
+                    _ => CONV,
                 };
-                self.written.push(Written::Stray { modifier, value, of });
+                self.written.push(Written::Stray { modifier, value: Some(value), of });
             }
         }
         self

@@ -14,7 +14,11 @@ use dfdx::tensor::{Cpu, NoneTape, Tape, Tensor};
 /// A layer of any kind.
 #[derive(Clone, Debug)]
 pub(super) enum Layer {
-    Conv(Box<Conv2d>),
+    /// Without `bias`, the bias is zero, is not learnt, and has no name.
+    Conv {
+        conv: Box<Conv2d>,
+        bias: bool,
+    },
     BatchNorm(Box<BatchNorm>),
     Relu(Relu),
     Nonlinearity(Nonlinearity),
@@ -24,7 +28,10 @@ pub(super) enum Layer {
     Dropout(Box<Dropout>),
     Flatten(Flatten),
     Linear(Box<Linear>),
-    Residual { body: Vec<Layer>, shortcut: Vec<Layer> },
+    Residual {
+        body: Vec<Layer>,
+        shortcut: Vec<Layer>,
+    },
 }
 
 /// What flows between layers, for a batch of images.
@@ -59,10 +66,10 @@ pub(super) fn make(
 ) -> Result<Vec<Layer>, LayerError> {
     let one = |planned: &Planned| {
         Ok(match &planned.kind {
-            PlannedKind::Conv(config) => {
-                let mut conv = Conv2d::new(*config, random)?;
+            &PlannedKind::Conv { config, bias } => {
+                let mut conv = Conv2d::new(config, random)?;
                 conv.input_gradient = std::mem::replace(learns, true);
-                Layer::Conv(Box::new(conv))
+                Layer::Conv { conv: Box::new(conv), bias }
             }
             &PlannedKind::Linear { inputs, outputs } => {
                 let mut linear = Linear::new(inputs, outputs, random)?;
@@ -121,9 +128,11 @@ pub(super) fn each_tensor(layers: &mut [Layer], prefix: &str, f: &mut impl Tenso
     for (i, layer) in layers.iter_mut().enumerate() {
         let name = |of: &str| format!("{prefix}{i}.{of}");
         match layer {
-            Layer::Conv(conv) => {
+            Layer::Conv { conv, bias } => {
                 f.visit(&name("weight"), Parameter, &mut conv.weight);
-                f.visit(&name("bias"), Parameter, &mut conv.bias);
+                if *bias {
+                    f.visit(&name("bias"), Parameter, &mut conv.bias);
+                }
             }
             Layer::Linear(linear) => {
                 f.visit(&name("weight"), Parameter, &mut linear.weight);
@@ -148,7 +157,7 @@ pub(super) fn each_tensor(layers: &mut [Layer], prefix: &str, f: &mut impl Tenso
 pub(super) fn set_input_gradient(layers: &mut [Layer], on: bool) {
     for layer in layers {
         match layer {
-            Layer::Conv(conv) => return conv.input_gradient = on,
+            Layer::Conv { conv, .. } => return conv.input_gradient = on,
             Layer::Linear(linear) => return linear.input_gradient = on,
             Layer::Residual { body, shortcut } => {
                 set_input_gradient(body, on);
@@ -166,7 +175,7 @@ impl Layer {
     ) -> Result<Activation<T>, LayerError> {
         use Activation::{Maps, Vectors};
         Ok(match (self, input) {
-            (Layer::Conv(conv), Maps(x)) => Maps(conv.try_forward(x)?),
+            (Layer::Conv { conv, .. }, Maps(x)) => Maps(conv.try_forward(x)?),
             (Layer::BatchNorm(norm), Maps(x)) => Maps(norm.try_forward(x)?),
             (Layer::BatchNorm(norm), Vectors(x)) => Vectors(norm.try_forward(x)?),
             (Layer::Relu(relu), Maps(x)) => Maps(relu.try_forward(x)?),

@@ -72,7 +72,7 @@ pub enum NetworkError {
 /// A layer with all its numbers.
 #[derive(Clone, Debug)]
 pub(super) enum PlannedKind {
-    Conv(Conv2dConfig),
+    Conv { config: Conv2dConfig, bias: bool },
     BatchNorm { features: usize },
     Relu,
     Nonlinearity(Nonlinearity),
@@ -152,13 +152,13 @@ fn sequence(mut size: Size, written: &[Written]) -> Result<Vec<Planned>, (usize,
 /// One layer on what comes in; or expected, got, what to change.
 fn fit(layer: &Written, size: Size) -> Result<(PlannedKind, Size), Misfit> {
     let fitted = match (layer, size) {
-        (Written::Conv(config), Size::Maps { channels, height, width }) => {
-            let config = Conv2dConfig { input_channels: channels, ..*config };
+        (&Written::Conv { config, bias }, Size::Maps { channels, height, width }) => {
+            let config = Conv2dConfig { input_channels: channels, ..config };
             conv_fits(&config, height, width)?;
             let (height, width) =
                 (config.output_len(height).unwrap_or(0), config.output_len(width).unwrap_or(0));
             let size = Size::Maps { channels: config.output_channels, height, width };
-            (PlannedKind::Conv(config), size)
+            (PlannedKind::Conv { config, bias }, size)
         }
         (&Written::MaxPool { side, stride }, Size::Maps { .. }) => {
             (PlannedKind::MaxPool { side, stride }, pooled(side, stride, size)?)
@@ -170,7 +170,7 @@ fn fit(layer: &Written, size: Size) -> Result<(PlannedKind, Size), Misfit> {
             (PlannedKind::GlobalAvgPool, Size::Maps { channels, height: 1, width: 1 })
         }
         (
-            Written::Conv(_)
+            Written::Conv { .. }
             | Written::MaxPool { .. }
             | Written::AvgPool { .. }
             | Written::GlobalAvgPool,
@@ -263,14 +263,16 @@ fn residual(body: &[Written], size: Size) -> Result<(PlannedKind, Size), Misfit>
             Size::Maps { channels, .. } => channels,
             Size::Vector(n) => n,
         };
+        // As in the paper and in torchvision: a normalised body gets a normalised shortcut.
+        let normalises = body.iter().any(Written::normalises);
         let mut written = vec![match last {
-            Size::Maps { .. } => {
-                Written::Conv(Conv2dConfig { stride, ..Conv2dConfig::new(0, channels, 1) })
-            }
+            Size::Maps { .. } => Written::Conv {
+                config: Conv2dConfig { stride, ..Conv2dConfig::new(0, channels, 1) },
+                bias: !normalises,
+            },
             Size::Vector(outputs) => Written::Linear { outputs },
         }];
-        // As in the paper and in torchvision: a normalised body gets a normalised shortcut.
-        if body.iter().any(Written::normalises) {
+        if normalises {
             written.push(Written::BatchNorm);
         }
         shortcut = sequence(size, &written).map_err(|(.., misfit)| misfit)?;

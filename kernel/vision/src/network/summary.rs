@@ -150,7 +150,7 @@ fn rows(
         };
         let (mut within, mut around) = (Vec::new(), Vec::new());
         field = match &planned.kind {
-            PlannedKind::Conv(config) => window(config.extent(), config.stride),
+            PlannedKind::Conv { config, .. } => window(config.extent(), config.stride),
             PlannedKind::MaxPool { side, stride } | PlannedKind::AvgPool { side, stride } => {
                 window(*side, *stride)
             }
@@ -187,9 +187,9 @@ fn rows(
 /// Parameters, multiply-adds, and values that are kept but not learnt by gradients.
 fn cost(planned: &Planned) -> (usize, usize, usize) {
     match (&planned.kind, planned.size) {
-        (PlannedKind::Conv(config), Size::Maps { height, width, .. }) => {
+        (PlannedKind::Conv { config, bias }, Size::Maps { height, width, .. }) => {
             let weights = config.n_weights();
-            (weights + config.output_channels, weights * height * width, 0)
+            (weights + usize::from(*bias) * config.output_channels, weights * height * width, 0)
         }
         (PlannedKind::Linear { inputs, outputs }, _) => {
             (inputs * outputs + outputs, inputs * outputs, 0)

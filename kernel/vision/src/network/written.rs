@@ -7,7 +7,10 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub(super) enum Written {
     /// Channels come from the layers before; `input_channels` is not yet known.
-    Conv(Conv2dConfig),
+    Conv {
+        config: Conv2dConfig,
+        bias: bool,
+    },
     BatchNorm,
     Relu,
     Nonlinearity(Nonlinearity),
@@ -31,7 +34,7 @@ pub(super) enum Written {
     /// A modifier such as `padding(1)` that does not follow a layer which has such a setting.
     Stray {
         modifier: &'static str,
-        value: usize,
+        value: Option<usize>,
         /// The layers that have it.
         of: &'static str,
     },
@@ -51,7 +54,7 @@ impl Written {
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Written::Conv(config) => {
+            Written::Conv { config, bias } => {
                 write!(f, "conv({}, {})", config.output_channels, config.side)?;
                 let more = [
                     ("stride", config.stride, 1),
@@ -64,7 +67,7 @@ impl fmt::Display for Written {
                         write!(f, ".{name}({value})")?;
                     }
                 }
-                Ok(())
+                if *bias { Ok(()) } else { write!(f, ".no_bias()") }
             }
             Written::BatchNorm => write!(f, "batch_norm()"),
             Written::Relu => write!(f, "relu()"),
@@ -82,7 +85,9 @@ impl fmt::Display for Written {
             Written::Flatten => write!(f, "flatten()"),
             Written::Linear { outputs } => write!(f, "linear({outputs})"),
             Written::Residual(_) => write!(f, "residual(..)"),
-            Written::Stray { modifier, value, .. } => write!(f, "{modifier}({value})"),
+            Written::Stray { modifier, value, .. } => {
+                write!(f, "{modifier}({})", value.map_or_else(String::new, |n| n.to_string()))
+            }
         }
     }
 }
