@@ -8,6 +8,7 @@
 //!
 //! This file and its children alone name `plotters`.
 
+mod architecture;
 mod chart;
 mod colour;
 mod grid;
@@ -16,6 +17,7 @@ mod panel;
 #[cfg(test)]
 mod tests;
 
+pub use architecture::architecture;
 pub use chart::{learning_curves, shift_curves};
 pub use grid::{batch_preview, edge_share, first_layer_kernels, layer_maps};
 pub use matrix::confusion_matrix;

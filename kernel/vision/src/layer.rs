@@ -1,4 +1,5 @@
-//! Layers as dfdx modules: convolution, max pooling, ReLU, flatten, linear.
+//! Layers as dfdx modules: convolution, pooling, normalisation, dropout, activation functions,
+//! flatten, linear, residual.
 //!
 //! The published dfdx 0.13 has no convolution or pooling on a stable compiler, so they are added
 //! from outside: each layer works on plain slices and records its own backward step on dfdx's tape.
@@ -20,15 +21,25 @@
 //! ```
 
 mod activation;
+mod average;
 mod convolution;
+mod dropout;
 mod linear;
+mod nonlinearity;
+mod normalisation;
 mod pooling;
+pub(crate) mod residual;
 
 pub use crate::convolution::Conv2dConfig;
 pub use activation::{Flatten, Relu};
+pub use average::{AvgPool2d, GlobalAvgPool};
 pub use convolution::Conv2d;
+pub use dropout::Dropout;
 pub use linear::Linear;
+pub use nonlinearity::Nonlinearity;
+pub use normalisation::BatchNorm;
 pub use pooling::MaxPool2d;
+pub use residual::{Identity, Residual};
 
 use crate::random::Random;
 use dfdx::shapes::Shape;
@@ -73,14 +84,19 @@ impl From<CpuError> for LayerError {
     }
 }
 
-/// Weights drawn uniformly from `-b .. b` with `b = sqrt(3 / fan_in)`, which gives them a variance of
+/// The bound of first weights, drawn uniformly on both sides of zero: it gives them a variance of
 /// 1 / fan_in (LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998).
+pub(crate) fn bound(fan_in: usize) -> f32 {
+    (3.0 / fan_in.max(1) as f32).sqrt()
+}
+
+/// First weights.
 fn weights<S: Shape>(
     shape: S,
     fan_in: usize,
     random: &mut Random,
 ) -> Result<Tensor<S, f32, Cpu>, LayerError> {
-    let bound = (3.0 / fan_in.max(1) as f32).sqrt();
+    let bound = bound(fan_in);
     let values = (0..shape.num_elements()).map(|_| random.uniform(-bound, bound)).collect();
     Ok(Cpu::default().try_tensor_from_vec(values, shape)?)
 }

@@ -33,8 +33,11 @@ pub mod prelude;
 pub mod random;
 pub mod table;
 pub mod training;
+pub mod typed;
+pub mod weights;
 
 mod convolution;
 mod gradient;
 mod pooling;
+mod replacement;
 mod threads;
