@@ -11,6 +11,7 @@
 mod builder;
 mod plan;
 mod preset;
+mod probe;
 mod summary;
 
 pub use builder::{Builder, Cnn, Mlp};
