@@ -82,18 +82,13 @@ pub enum InspectionError {
     Layer(#[from] LayerError),
 }
 
-/// The numbers of the layers, from 1, that are convolutions.
-pub(crate) fn convolutions(network: &Network) -> Vec<usize> {
-    let names = network.layer_names().enumerate();
-    names.filter(|(_, name)| name.starts_with("conv(")).map(|(i, _)| i + 1).collect()
-}
-
-/// The layer's number of the `convolution`-th convolution, both from 1.
+/// The layer's number of the `convolution`-th convolution, both from 1. A residual with convolutions
+/// within counts as one.
 pub(crate) fn convolution_layer(
     network: &Network,
     convolution: usize,
 ) -> Result<usize, InspectionError> {
-    let all = convolutions(network);
+    let all = network.convolutions();
     let layer = convolution.checked_sub(1).and_then(|i| all.get(i).copied());
     layer.ok_or_else(|| InspectionError::NoConvolution {
         network: network.name().into(),

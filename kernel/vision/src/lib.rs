@@ -35,8 +35,10 @@ pub mod prelude;
 pub mod random;
 pub mod table;
 pub mod training;
+pub mod weights;
 
 mod convolution;
 mod gradient;
 mod pooling;
+mod replacement;
 mod threads;

@@ -11,7 +11,9 @@ pub use crate::figure::{
     occlusion_maps, pca_scatter, receptive_fields, shift_curves, tsne_scatter, wrong_predictions,
 };
 pub use crate::inspection::{EdgeConfig, IdealConfig, OcclusionConfig, TsneConfig, edge_share};
-pub use crate::network::{Cnn, Mlp, Network, NetworkError, Summary, lenet5, mlp, mnist_cnn};
+pub use crate::network::{
+    Cnn, Mlp, Network, NetworkError, Summary, lenet5, mini_resnet, mini_vgg, mlp, mnist_cnn,
+};
 pub use crate::random::seed;
 pub use crate::table::{Table, percent};
 pub use crate::training::{FitConfig, History, Progress};

@@ -5,7 +5,7 @@ use super::panel::{Anchor, MARGIN, Panel, Text};
 use super::pixels::{of_image, over};
 use super::{FigureError, Picture};
 use crate::data::{Dataset, Image};
-use crate::inspection::{InspectionError, convolutions, effective_field, field_of};
+use crate::inspection::{InspectionError, effective_field, field_of};
 use crate::network::{Network, Size};
 use crate::table::{Table, percent};
 
@@ -32,7 +32,7 @@ pub fn receptive_fields(
         return Err(InspectionError::NoImage { wanted: place, n: data.len() }.into());
     }
     field_of(network, 1)?;
-    let layers = convolutions(network);
+    let layers = network.convolutions();
     let image = data.image(place);
     let images: Vec<Image> = (0..data.len().min(IMAGES)).map(|i| data.image(i)).collect();
     let [_, height, width] = network.input_shape();

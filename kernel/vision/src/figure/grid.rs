@@ -5,7 +5,7 @@ use super::panel::{Anchor, MARGIN, Panel, Text};
 use super::pixels::of_image;
 use super::{FigureError, Picture};
 use crate::data::{Dataset, Image};
-use crate::inspection::{InspectionError, edge_share};
+use crate::inspection::{InspectionError, convolution_layer, edge_share};
 use crate::network::{FeatureMaps, Network};
 use crate::table::{Table, grouped, percent};
 
@@ -169,24 +169,18 @@ pub fn first_layer_kernels(network: &Network) -> Result<Picture, FigureError> {
     Ok(Picture { svg: panel.finish(&alt), alt, caption, data: table })
 }
 
-/// The maps of a convolution, after the ReLU right behind it if there is one.
+/// The maps of a convolution, after the activation function right behind it if there is one.
 fn maps_of(
     network: &Network,
     image: &Image,
     convolution: usize,
 ) -> Result<FeatureMaps, FigureError> {
+    let layer = convolution_layer(network, convolution)?;
+    let last = network.with_activation(layer);
     let mut all = network.feature_maps(image)?;
-    let convolutions: Vec<usize> =
-        (0..all.len()).filter(|&i| all[i].layer.starts_with("conv(")).collect();
-    let at = convolution.checked_sub(1).and_then(|i| convolutions.get(i).copied());
-    let at = at.ok_or_else(|| InspectionError::NoConvolution {
-        network: network.name().into(),
-        n: convolutions.len(),
-        wanted: convolution,
-    })?;
-    let behind = all.get(at + 1).filter(|maps| maps.layer == "relu()");
-    let name = format!("{}{}", all[at].layer, if behind.is_some() { ".relu()" } else { "" });
-    let mut maps = all.swap_remove(at + usize::from(behind.is_some()));
+    let names: Vec<&str> = all[layer - 1..last].iter().map(|maps| maps.layer.as_str()).collect();
+    let name = names.join(".");
+    let mut maps = all.swap_remove(last - 1);
     maps.layer = name;
     Ok(maps)
 }

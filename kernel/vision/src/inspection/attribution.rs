@@ -112,8 +112,8 @@ pub fn grad_cam(
     class: Option<usize>,
     convolution: Option<usize>,
 ) -> Result<Attribution, InspectionError> {
-    let convolution = convolution.unwrap_or_else(|| super::convolutions(network).len());
-    let layer = network.after_relu(convolution_layer(network, convolution)?);
+    let convolution = convolution.unwrap_or_else(|| network.convolutions().len());
+    let layer = network.with_activation(convolution_layer(network, convolution)?);
     let [_, height, width] = network.input_shape();
     let values = image.values();
     let (class, probability) = class_of(network, &values, class)?;

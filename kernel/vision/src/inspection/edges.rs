@@ -216,7 +216,7 @@ pub fn edge_profile(
     let random = random.collect::<Result<Vec<Network>, _>>()?;
     let names: Vec<&str> = network.layer_names().collect();
     let mut layers = Vec::new();
-    for (i, layer) in super::convolutions(network).into_iter().enumerate() {
+    for (i, layer) in network.convolutions().into_iter().enumerate() {
         let (field, own) = patterns(network, data, i + 1, patches)?;
         let mut others = Vec::new();
         for network in &random {

@@ -29,6 +29,14 @@ impl Field {
         }
     }
 
+    /// The field that holds both, of units that stand equally far apart.
+    pub(crate) fn union(self, other: Field) -> Field {
+        let end = |field: Field| field.start + field.side as isize;
+        let start = self.start.min(other.start);
+        let side = (end(self).max(end(other)) - start) as usize;
+        Field { side, start, ..self }
+    }
+
     /// Top and left of the square of the unit in a row and a column; either may lie outside the image.
     pub fn corner(&self, row: usize, column: usize) -> (isize, isize) {
         (self.start + (row * self.step) as isize, self.start + (column * self.step) as isize)
@@ -138,6 +146,20 @@ mod tests {
         assert_eq!(sides, [(5, 1), (10, 2), (20, 4)]);
         let error = field_of(&network, 4).unwrap_err();
         insta::assert_snapshot!(error, @"the CNN has 3 convolutions, so there is no convolution 4");
+    }
+
+    #[test]
+    fn a_residual_sees_what_its_body_sees() {
+        // 5 x 5 of the first convolution, and 2 more pixels in each direction for each of two more.
+        let network = Cnn::on([1, 28, 28])
+            .conv(4, 5)
+            .residual(|body| body.conv(4, 3).padding(1).relu().conv(4, 3).padding(1));
+        let network = network.seed(0).classes(10).unwrap();
+        assert_eq!(field_of(&network, 2).unwrap(), Field { side: 9, step: 1, start: -2 });
+        let image = fashion_mnist().unwrap().test.image(0);
+        let seen = effective_field(&network, &[image], 2).unwrap();
+        let columns = (0..28).filter(|x| (0..28).any(|y| seen[y * 28 + x] > 0.0)).count();
+        assert_eq!(columns, 9);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! Layers are counted from 1, as in the summary; 0 is the image. Nothing is learnt here.
 
-use super::plan::PlannedKind;
-use super::{Activation, Layer, Network, Size};
+use super::layer::{Activation, run, set_input_gradient};
+use super::plan::{Planned, PlannedKind};
+use super::{Network, Size};
 use crate::gradient::{put, take, values};
 use crate::inspection::Field;
 use crate::layer::LayerError;
@@ -39,19 +40,24 @@ impl Network {
 
     /// The receptive field of a layer's units, or `None` where they see all.
     pub(crate) fn field(&self, layer: usize) -> Option<Field> {
-        self.plan[..layer].iter().try_fold(Field::PIXEL, |field, planned| match planned.kind {
-            PlannedKind::Conv(c) => Some(field.after(c.extent(), c.stride, c.padding)),
-            PlannedKind::MaxPool { side, stride } => Some(field.after(side, stride, 0)),
-            PlannedKind::Relu | PlannedKind::Flatten => Some(field),
-            PlannedKind::Linear { .. } => None,
-        })
+        field_after(&self.plan[..layer], Field::PIXEL)
     }
 
-    /// The layer, or the ReLU right behind it if there is one.
-    pub(crate) fn after_relu(&self, layer: usize) -> usize {
-        let behind =
-            self.plan.get(layer).is_some_and(|next| matches!(next.kind, PlannedKind::Relu));
-        layer + usize::from(behind)
+    /// The numbers of the layers, from 1, that are convolutions, or residuals with some within.
+    pub(crate) fn convolutions(&self) -> Vec<usize> {
+        let layers = self.plan.iter().enumerate().filter(|(_, planned)| convolves(planned));
+        layers.map(|(i, _)| i + 1).collect()
+    }
+
+    /// The layer with the normalisation and the activation function that stand right behind it.
+    pub(crate) fn with_activation(&self, layer: usize) -> usize {
+        let is = |layer: usize, f: fn(&PlannedKind) -> bool| {
+            self.plan.get(layer).is_some_and(|next| f(&next.kind))
+        };
+        let layer = layer + usize::from(is(layer, |k| matches!(k, PlannedKind::BatchNorm { .. })));
+        let active =
+            |k: &PlannedKind| matches!(k, PlannedKind::Relu | PlannedKind::Nonlinearity(_));
+        layer + usize::from(is(layer, active))
     }
 
     /// The same layers with other, random weights.
@@ -66,13 +72,9 @@ impl Network {
         let size = Size::Maps { channels, height, width };
         let mut all = vec![Answer { size, values: images.clone() }];
         let mut activation = Activation::Maps(self.tensor(images)?);
-        for (layer, planned) in self.layers.iter().zip(&self.plan).take(last) {
-            activation = layer.forward(activation)?;
-            let values = match &activation {
-                Activation::Maps(maps) => values(maps),
-                Activation::Vectors(vectors) => values(vectors),
-            };
-            all.push(Answer { size: planned.size, values });
+        for (layer, planned) in self.layers.chunks(1).zip(&self.plan).take(last) {
+            activation = run(layer, activation)?;
+            all.push(Answer { size: planned.size, values: activation.values() });
         }
         Ok(all)
     }
@@ -124,24 +126,46 @@ impl Network {
 
     fn backward(
         &self,
-        mut activation: Activation<OwnedTape<f32, Cpu>>,
+        start: Activation<OwnedTape<f32, Cpu>>,
         from: usize,
         of: usize,
         direction: &[f32],
     ) -> Result<Gradients<f32, Cpu>, LayerError> {
-        for layer in &self.layers[from..of] {
-            let mut layer = layer.clone();
-            match &mut layer {
-                Layer::Conv(conv) => conv.input_gradient = true,
-                Layer::Linear(linear) => linear.input_gradient = true,
-                Layer::Relu(_) | Layer::MaxPool(_) | Layer::Flatten(_) => {}
-            }
-            activation = layer.forward(activation)?;
-        }
-        match activation {
+        let mut layers = self.layers[from..of].to_vec();
+        set_input_gradient(&mut layers, true);
+        match run(&layers, start)? {
             Activation::Maps(maps) => along(maps, direction),
             Activation::Vectors(vectors) => along(vectors, direction),
         }
+    }
+}
+
+/// The field of the units behind layers that stand on units with a field.
+fn field_after(plan: &[Planned], start: Field) -> Option<Field> {
+    plan.iter().try_fold(start, |field, planned| match &planned.kind {
+        PlannedKind::Conv { config, .. } => {
+            Some(field.after(config.extent(), config.stride, config.padding))
+        }
+        PlannedKind::MaxPool { side, stride } | PlannedKind::AvgPool { side, stride } => {
+            Some(field.after(*side, *stride, 0))
+        }
+        PlannedKind::Residual { body, shortcut } => {
+            Some(field_after(body, field)?.union(field_after(shortcut, field)?))
+        }
+        PlannedKind::BatchNorm { .. }
+        | PlannedKind::Relu
+        | PlannedKind::Nonlinearity(_)
+        | PlannedKind::Dropout { .. }
+        | PlannedKind::Flatten => Some(field),
+        PlannedKind::GlobalAvgPool | PlannedKind::Linear { .. } => None,
+    })
+}
+
+fn convolves(planned: &Planned) -> bool {
+    match &planned.kind {
+        PlannedKind::Conv { .. } => true,
+        PlannedKind::Residual { body, shortcut } => body.iter().chain(shortcut).any(convolves),
+        _ => false,
     }
 }
 
