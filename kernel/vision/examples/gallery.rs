@@ -1,7 +1,8 @@
 //! Trains a small network and writes every picture of it into a folder, with its text alternative and
 //! its numbers beside it.
 //!
-//! `cargo run --release -p momentum-vision --example gallery -- FOLDER`
+//! `cargo run --release -p momentum-vision --example gallery -- FOLDER [IMAGES]`. With a number of
+//! images it learns from so many alone, which is quicker.
 
 use momentum_vision::inspection::mistakes;
 use momentum_vision::prelude::*;
@@ -20,7 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(())
     };
 
-    let data = fashion_mnist()?;
+    let mut data = fashion_mnist()?;
+    if let Some(n) = std::env::args().nth(2) {
+        data.train = data.train.first(n.parse()?);
+    }
     let cnn = Cnn::on([1, 28, 28])
         .conv(16, 5)
         .padding(2)
@@ -38,10 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .seed(0)
         .classes(10)?;
     let config = FitConfig {
-        epochs: 8,
+        epochs: 5,
         batch: 32,
         learning_rate: 0.003,
-        decay: 0.75,
+        decay: 0.7,
         seed: 0,
         ..FitConfig::default()
     };

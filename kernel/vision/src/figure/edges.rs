@@ -11,7 +11,7 @@ use crate::table::{Table, percent};
 use plotters::prelude::*;
 
 const LEFT: u32 = 56;
-const STEP: u32 = 190;
+const STEP: u32 = 200;
 const HEIGHT: u32 = 300;
 /// Grey for what was not learnt.
 const RANDOM: Rgb = [120, 125, 135];
@@ -30,7 +30,7 @@ pub fn edge_chart(
     let n = profile.layers.len() as u32;
     let size = (LEFT + STEP * n, HEIGHT);
     let width = (f64::from(size.0) + 2.0 * MARGIN).max(560.0);
-    let mut panel = Panel::new(width, f64::from(HEIGHT) + 176.0);
+    let mut panel = Panel::new(width, f64::from(HEIGHT) + 196.0);
     panel.title(&format!("{}: how much of each layer is edges", profile.network));
     let mut x = MARGIN + 4.0;
     let control = match profile.controls {
@@ -53,6 +53,8 @@ pub fn edge_chart(
         "difference (points)",
         "channels above 95 % of random",
         "edges / lines",
+        "plain ramp",
+        "plain ramp, random",
     ];
     let mut table =
         Table::new("Share of each pattern that one oriented edge or line explains", headers);
@@ -63,8 +65,13 @@ pub fn edge_chart(
         let soft = Text { size: 12.0, bold: false, colour: SOFT_INK, ..style };
         let lines = [
             format!("sees {0} × {0} pixels", layer.field),
-            format!("{} against {}", percent(layer.mean()), percent(layer.random_mean())),
-            format!("{:.0} % of channels stand out", layer.above_random() * 100.0),
+            format!("best filter: {} against {}", whole(layer.mean()), whole(layer.random_mean())),
+            format!("{} of channels stand out", whole(layer.above_random())),
+            format!(
+                "plain ramp: {} against {}",
+                whole(layer.ramp_means().0),
+                whole(layer.ramp_means().1)
+            ),
         ];
         for (k, line) in lines.iter().enumerate() {
             panel.text(middle, bottom + 38.0 + 18.0 * k as f64, line, soft);
@@ -73,13 +80,18 @@ pub fn edge_chart(
     }
     let note = "“stand out”: more edge-like than 95 % of the random channels of the same layer";
     let style = Text { size: 11.5, colour: SOFT_INK, ..Text::default() };
-    panel.text(MARGIN, bottom + 98.0, note, style);
+    panel.text(MARGIN, bottom + 118.0, note, style);
     let said: Vec<String> = profile
         .layers
         .iter()
         .map(|layer| {
             let (own, random) = (percent(layer.mean()), percent(layer.random_mean()));
-            format!("convolution {}: {own} against {random}", layer.convolution)
+            let (ramp, random_ramp) = layer.ramp_means();
+            let ramps = format!("{} against {}", percent(ramp), percent(random_ramp));
+            format!(
+                "convolution {}: {own} against {random} (plain ramp {ramps})",
+                layer.convolution
+            )
         })
         .collect();
     let caption = format!(
@@ -91,7 +103,11 @@ pub fn edge_chart(
     Ok(Picture { svg: panel.finish(&alt), alt, caption, data: table })
 }
 
-fn numbers(layer: &LayerEdges) -> [String; 8] {
+fn whole(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+fn numbers(layer: &LayerEdges) -> [String; 10] {
     let lines = layer.channels.iter().filter(|found| found.is_line).count();
     [
         layer.convolution.to_string(),
@@ -102,6 +118,8 @@ fn numbers(layer: &LayerEdges) -> [String; 8] {
         format!("{:+.1}", (layer.mean() - layer.random_mean()) * 100.0),
         percent(layer.above_random()),
         format!("{} / {lines}", layer.channels.len() - lines),
+        percent(layer.ramp_means().0),
+        percent(layer.ramp_means().1),
     ]
 }
 

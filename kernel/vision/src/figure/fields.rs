@@ -37,14 +37,15 @@ pub fn receptive_fields(
     let images: Vec<Image> = (0..data.len().min(IMAGES)).map(|i| data.image(i)).collect();
     let [_, height, width] = network.input_shape();
     let columns = COLUMNS.min(layers.len());
-    let (step_x, step_y) = (SIDE + 20.0, 2.0 * SIDE + 66.0);
+    let (step_x, step_y) = (SIDE + 20.0, 2.0 * SIDE + 82.0);
     let total = 2.0 * MARGIN + columns as f64 * step_x - 20.0;
     let bands = layers.len().div_ceil(columns);
     let mut panel = Panel::new(total.max(500.0), 52.0 + bands as f64 * step_y);
     panel.title(&format!("{}: what the middle unit of each convolution sees", network.name()));
     let caption = format!(
         "Receptive fields in the {}. Above: the pixels that a unit in the middle can see. Below: how \
-         much its answer changes with each of them; most of the change lies well within.",
+         much its answer changes with each of them (brightness: the square root), and the square that \
+         holds 90 % of that.",
         network.name()
     );
     let headers = [
@@ -96,8 +97,10 @@ pub fn receptive_fields(
         panel.text(x + SIDE / 2.0, below + SIDE + 17.0, &name, style);
         let side = square_with(&seen, (height, width), SHARE);
         let soft = Text { size: 11.5, colour: SOFT_INK, bold: false, ..style };
-        let sizes = format!("{0} × {0} pixels, 90 % in {side} × {side}", field.side);
+        let sizes = format!("can see {0} × {0} pixels", field.side);
         panel.text(x + SIDE / 2.0, below + SIDE + 33.0, &sizes, soft);
+        let used = format!("90 % of it in {side} × {side}");
+        panel.text(x + SIDE / 2.0, below + SIDE + 48.0, &used, soft);
         let share = ((y1 - y0) * (x1 - x0)) as f64 / (height * width) as f64;
         table.push([
             (i + 1).to_string(),

@@ -12,10 +12,9 @@ use crate::table::{Table, grouped, percent};
 /// Width of the strip of maps.
 const STRIP: f64 = 620.0;
 /// Where it begins.
-const LEFT: f64 = 172.0;
-/// Maps in a row at most, and rows of maps at most.
-const COLUMNS: usize = 32;
-const ROWS: usize = 4;
+const LEFT: f64 = 212.0;
+/// Maps that are drawn at most.
+const MAPS: usize = 128;
 /// Side of a map at most.
 const MOST: f64 = 64.0;
 
@@ -130,7 +129,7 @@ impl<'a> Row<'a> {
         match self.size {
             Size::Maps { channels, height, width } => {
                 let (columns, rows) = layout(channels);
-                let shown = channels.min(columns * rows);
+                let shown = channels.min(MAPS).min(columns * rows);
                 let mut sheet = Sheet::new(shown, columns, (height, width), 1);
                 let maps = self.values.chunks_exact(height * width).take(shown);
                 maps.enumerate().for_each(|(i, map)| sheet.put(i, &coloured(map, signed)));
@@ -156,8 +155,9 @@ impl<'a> Row<'a> {
 
 /// Columns and rows of maps.
 fn layout(channels: usize) -> (usize, usize) {
-    let columns = channels.clamp(1, COLUMNS);
-    (columns, channels.div_ceil(columns).min(ROWS))
+    let shown = channels.clamp(1, MAPS);
+    let columns = shown.min(if shown > 32 { 32 } else { 16 });
+    (columns, shown.div_ceil(columns))
 }
 
 /// Side of a map with its gap.
@@ -173,7 +173,7 @@ fn coloured(values: &[f32], signed: bool) -> Vec<Rgb> {
 
 fn label(panel: &mut Panel, y: f64, name: &str, size: &str) {
     // A long name is cut: the table has it whole.
-    let name: String = match name.char_indices().nth(23) {
+    let name: String = match name.char_indices().nth(27) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),
     };

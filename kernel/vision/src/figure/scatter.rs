@@ -9,6 +9,7 @@ use crate::inspection::{Embedding, TsneConfig, pca, tsne};
 use crate::network::Network;
 use crate::table::{Table, percent};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 const SIZE: (u32, u32) = (560, 500);
 
@@ -127,7 +128,9 @@ fn points(area: &Area<'_>, found: &Embedding) -> Result<(), Box<dyn std::error::
             }))?,
         };
     }
-    // Names last, so that no point covers them: where most of a class lies.
+    // Names last, so that no point covers them: where most of a class lies, or below a name that is
+    // there already.
+    let mut taken: Vec<(i32, i32, i32)> = Vec::new();
     for (class, name) in found.classes.iter().enumerate() {
         let own: Vec<[f64; 2]> = members(found, u8::try_from(class).unwrap_or(u8::MAX)).collect();
         if own.is_empty() {
@@ -135,17 +138,22 @@ fn points(area: &Area<'_>, found: &Embedding) -> Result<(), Box<dyn std::error::
         }
         let [x, y] = middle(&own);
         let (half, height) = (name.chars().count() as i32 * 7 / 2 + 5, 9);
+        let (left, top) = chart.backend_coord(&(x, y));
+        let mut down = 0;
+        while taken.iter().any(|(x, y, width)| {
+            (left - x).abs() < half + width && (top + down - y).abs() < 2 * height
+        }) {
+            down += 3;
+        }
+        taken.push((left, top + down, half));
         let paper = super::chart::colour_of(PAPER).mix(0.85).filled();
         let ink = super::chart::colour_of(INK);
         let style = ("sans-serif", 13).into_font().color(&ink);
-        let style = style.pos(plotters::style::text_anchor::Pos::new(
-            plotters::style::text_anchor::HPos::Center,
-            plotters::style::text_anchor::VPos::Center,
-        ));
+        let style = style.pos(Pos::new(HPos::Center, VPos::Center));
         chart.draw_series(std::iter::once(
             EmptyElement::at((x, y))
-                + Rectangle::new([(-half, -height), (half, height)], paper)
-                + plotters::element::Text::new(name.clone(), (0, 0), style),
+                + Rectangle::new([(-half, down - height), (half, down + height)], paper)
+                + plotters::element::Text::new(name.clone(), (0, down), style),
         ))?;
     }
     Ok(())

@@ -159,18 +159,27 @@ pub struct LayerEdges {
     pub channels: Vec<Oriented>,
     /// The same for all channels of all random networks.
     pub random: Vec<Oriented>,
+    /// For each channel the [`edge_share`] of its pattern: one plain ramp, no search.
+    pub ramps: Vec<f64>,
+    /// The same for all channels of all random networks.
+    pub random_ramps: Vec<f64>,
 }
 
 impl LayerEdges {
     /// Mean share of the channels.
     pub fn mean(&self) -> f64 {
-        mean(&self.channels)
+        mean(self.channels.iter().map(|found| found.share))
     }
 
     /// Mean share of the random networks' channels: what the search for the best filter finds where
     /// nothing was learnt.
     pub fn random_mean(&self) -> f64 {
-        mean(&self.random)
+        mean(self.random.iter().map(|found| found.share))
+    }
+
+    /// Mean [`edge_share`] of the channels, and of the random networks' channels.
+    pub fn ramp_means(&self) -> (f64, f64) {
+        (mean(self.ramps.iter().copied()), mean(self.random_ramps.iter().copied()))
     }
 
     /// The share of channels that are more edge-like than 95 % of the random ones. Where training
@@ -184,8 +193,9 @@ impl LayerEdges {
     }
 }
 
-fn mean(all: &[Oriented]) -> f64 {
-    all.iter().map(|found| found.share).sum::<f64>() / all.len().max(1) as f64
+fn mean(all: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = all.len().max(1) as f64;
+    all.sum::<f64>() / n
 }
 
 /// How much of what each channel looks for one oriented edge or line explains, convolution by
@@ -195,7 +205,9 @@ fn mean(all: &[Oriented]) -> f64 {
 /// patches that excite it most: for the first convolution its kernel itself, for later ones the kernel
 /// that stands for all layers up to there, as they work around these patches. The best of many filters
 /// fits something to any pattern, and the less the more pixels there are; so a share says nothing
-/// alone, and must be compared with that of random weights in the *same* layer.
+/// alone, and must be compared with that of random weights in the *same* layer. Small kernels leave that
+/// search so much room that it hardly tells learnt from random ones, so each layer also has the plain
+/// [`edge_share`], which searches for nothing.
 ///
 /// # Errors
 /// [`InspectionError::NoConvolution`] for a network without convolutions,
@@ -232,9 +244,21 @@ pub fn edge_profile(
             field: field.side,
             channels: best(&own),
             random: best(&others),
+            ramps: ramps(&own, field.side),
+            random_ramps: ramps(&others, field.side),
         });
     }
     Ok(EdgeProfile { network: network.name().into(), controls, layers })
+}
+
+/// The edge share of each pattern, `[channels, side, side]`, averaged over its channels.
+fn ramps(patterns: &[Vec<f32>], side: usize) -> Vec<f64> {
+    let flat = |pattern: &Vec<f32>| {
+        let mut sum = vec![0.0; side * side];
+        pattern.iter().enumerate().for_each(|(i, value)| sum[i % (side * side)] += value);
+        edge_share(&sum, side)
+    };
+    patterns.iter().map(flat).collect()
 }
 
 /// How much of a square kernel an oriented edge explains, from 0 to 1: the share of its variance that
@@ -309,6 +333,9 @@ mod tests {
         for layer in &profile.layers {
             assert_eq!((layer.channels.len(), layer.random.len()), (8, 24));
             assert!((layer.mean() - layer.random_mean()).abs() < 0.15, "{layer:?}");
+            assert_eq!((layer.ramps.len(), layer.random_ramps.len()), (8, 24));
+            let (own, random) = layer.ramp_means();
+            assert!(own > 0.0 && random > 0.0 && (own - random).abs() < 0.15, "{own} {random}");
         }
         let mlp = Mlp::on([1, 28, 28]).classes(10).unwrap();
         let error = edge_profile(&mlp, &data, &config).unwrap_err();
