@@ -75,5 +75,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     save("grad-cam", grad_cam_maps(cnn, &data.test, &places, None)?)?;
     save("pca", pca_scatter(cnn, &data.test)?)?;
     save("tsne", tsne_scatter(cnn, &data.test, &TsneConfig::default())?)?;
-    save("edges", edge_chart(cnn, &data.train, &EdgeConfig::default())?)
+    save("edges", edge_chart(cnn, &data.test, &EdgeConfig::default())?)
 }

@@ -81,8 +81,9 @@ impl Network {
 
     /// What one layer answers to images, `[batch, channels, height, width]`.
     pub(crate) fn answer(&self, images: Vec<f32>, layer: usize) -> Result<Answer, LayerError> {
-        let mut all = self.answers(images, layer)?;
-        Ok(all.swap_remove(layer))
+        let start = Activation::Maps(self.tensor(images)?);
+        let values = run(&self.layers[..layer], start)?.values();
+        Ok(Answer { size: self.size_after(layer).unwrap_or(Size::Vector(0)), values })
     }
 
     /// The gradient of the sum of `direction` × (what layer `of` answers) with respect to the images,
