@@ -50,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..FitConfig::default()
     };
     save("batch-preview", batch_preview(&data.train, 24)?)?;
+    save("architecture", architecture(&cnn)?)?;
     let both = mlp_against_cnn(cnn, &data, &config, 4)?;
     save("mlp-against-cnn", comparison(&both)?)?;
     save("learning-curves", learning_curves(&both.histories)?)?;

@@ -8,6 +8,7 @@
 //!
 //! This file and its children alone name `plotters`.
 
+mod architecture;
 mod attribution;
 mod chart;
 mod colour;
@@ -25,6 +26,7 @@ mod scatter;
 mod tests;
 mod versus;
 
+pub use architecture::architecture;
 pub use attribution::{grad_cam_maps, occlusion_maps};
 pub use chart::{learning_curves, shift_curves};
 pub use edges::edge_chart;

@@ -6,7 +6,7 @@ pub use crate::evaluation::{
     ConfusionMatrix, Evaluation, ShiftCurve, evaluate, shift_curve, shift_table,
 };
 pub use crate::figure::{
-    Picture, all_layers, batch_preview, channel_responses, class_images, comparison,
+    Picture, all_layers, architecture, batch_preview, channel_responses, class_images, comparison,
     confusion_matrix, edge_chart, first_layer_kernels, grad_cam_maps, layer_maps, learning_curves,
     occlusion_maps, pca_scatter, receptive_fields, shift_curves, tsne_scatter, wrong_predictions,
 };
