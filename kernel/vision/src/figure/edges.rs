@@ -69,8 +69,8 @@ pub fn edge_chart(
             format!("{} of channels stand out", whole(layer.above_random())),
             format!(
                 "plain ramp: {} against {}",
-                whole(layer.ramp_means().0),
-                whole(layer.ramp_means().1)
+                percent(layer.ramp_means().0),
+                percent(layer.ramp_means().1)
             ),
         ];
         for (k, line) in lines.iter().enumerate() {

@@ -34,9 +34,9 @@ pub struct OcclusionConfig {
 }
 
 impl Default for OcclusionConfig {
-    /// A black square of 7 by 7 pixels, moved by 2.
+    /// A black square of 7 by 7 pixels, moved by 1.
     fn default() -> Self {
-        OcclusionConfig { side: 7, stride: 2, fill: 0.0 }
+        OcclusionConfig { side: 7, stride: 1, fill: 0.0 }
     }
 }
 
@@ -102,6 +102,9 @@ pub fn occlusion(
 /// after the ReLU behind it: its maps, weighed by the mean gradient of the class's score, positive
 /// parts only, drawn up to the image's size by linear interpolation. Without a class it is asked for
 /// the one that the network finds; without a convolution, for the last.
+///
+/// It was made for networks that end in global average pooling, where the mean gradient of a map is all
+/// that the score knows of it. With a flattened vector behind the maps it is a rougher guide.
 ///
 /// # Errors
 /// [`InspectionError::NoClass`] for a class that the network does not know,
@@ -263,6 +266,6 @@ mod tests {
         insta::assert_snapshot!(error, @"the CNN has 2 convolutions, so there is no convolution 3");
         let none = OcclusionConfig { side: 0, ..OcclusionConfig::default() };
         let error = occlusion(&network, &image, None, &none).unwrap_err();
-        insta::assert_snapshot!(error, @"a square of side 0, moved by 2, of grey 0: give at least 1 pixel for both, and a number from 0 to 1");
+        insta::assert_snapshot!(error, @"a square of side 0, moved by 1, of grey 0: give at least 1 pixel for both, and a number from 0 to 1");
     }
 }
