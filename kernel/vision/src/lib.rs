@@ -15,17 +15,20 @@
 //! ```
 //!
 //! The way through the crate: [`data`] gives images, [`network`] builds networks from [`layer`]s,
-//! [`training`] fits them with the [`loss`], [`evaluation`] measures them, [`figure`] draws what
-//! they see, and [`table`] says it in numbers. Every result is the same for every run, number of
+//! [`training`] fits them with the [`loss`], [`evaluation`] measures them, [`comparison`] sets two
+//! against each other, [`inspection`] looks into one, [`figure`] draws all that, and [`table`] says
+//! it in numbers. Every result is the same for every run, number of
 //! threads and x86-64 CPU: [`gemm`] sums in one fixed order, [`random`] is seeded.
 //!
 //! What it is not: a general deep-learning framework. It holds what a lesson on convolution needs,
 //! on the CPU, in `f32`.
 
+pub mod comparison;
 pub mod data;
 pub mod evaluation;
 pub mod figure;
 pub mod gemm;
+pub mod inspection;
 pub mod layer;
 pub mod loss;
 pub mod network;
