@@ -11,6 +11,7 @@
 mod chart;
 mod colour;
 mod grid;
+mod live;
 mod matrix;
 mod panel;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 
 pub use chart::{learning_curves, shift_curves};
 pub use grid::{batch_preview, edge_share, first_layer_kernels, layer_maps};
+pub use live::{live_training, rate_search, training_view};
 pub use matrix::confusion_matrix;
 
 use crate::layer::LayerError;

@@ -106,7 +106,7 @@ impl<S: Shape, T: Tape<f32, Cpu>> ModuleMut<Tensor<S, f32, Cpu, T>> for Dropout 
 mod tests {
     use super::*;
     use crate::layer::Vectors;
-    use dfdx::tensor::{AsVec, Trace};
+    use dfdx::tensor::Trace;
     use dfdx::tensor_ops::{Backward, SumTo};
 
     fn ones(n: usize) -> Vectors {
