@@ -8,6 +8,7 @@
 //!
 //! This file and its children alone name `plotters`.
 
+mod architecture;
 mod chart;
 mod colour;
 mod grid;
@@ -17,6 +18,7 @@ mod panel;
 #[cfg(test)]
 mod tests;
 
+pub use architecture::architecture;
 pub use chart::{learning_curves, shift_curves};
 pub use grid::{batch_preview, edge_share, first_layer_kernels, layer_maps};
 pub use live::{live_training, rate_search, training_view};

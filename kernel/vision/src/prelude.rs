@@ -8,8 +8,8 @@ pub use crate::evaluation::{
     ConfusionMatrix, Evaluation, ShiftCurve, evaluate, shift_curve, shift_table,
 };
 pub use crate::figure::{
-    Picture, batch_preview, confusion_matrix, edge_share, first_layer_kernels, layer_maps,
-    learning_curves, rate_search, shift_curves,
+    Picture, architecture, batch_preview, confusion_matrix, edge_share, first_layer_kernels,
+    layer_maps, learning_curves, rate_search, shift_curves,
 };
 pub use crate::network::{
     Cnn, Mlp, Network, NetworkError, Summary, lenet5, mini_resnet, mini_vgg, mlp, mnist_cnn,
