@@ -9,21 +9,39 @@
 //! This file and its children alone name `plotters`.
 
 mod architecture;
+mod attribution;
 mod chart;
 mod colour;
+mod edges;
+mod fields;
 mod grid;
+mod layers;
 mod live;
 mod matrix;
+mod mistakes;
 mod panel;
+mod pixels;
+mod responses;
+mod scatter;
 #[cfg(test)]
 mod tests;
+mod versus;
 
 pub use architecture::architecture;
+pub use attribution::{grad_cam_maps, occlusion_maps};
 pub use chart::{learning_curves, shift_curves};
-pub use grid::{batch_preview, edge_share, first_layer_kernels, layer_maps};
+pub use edges::edge_chart;
+pub use fields::receptive_fields;
+pub use grid::{batch_preview, first_layer_kernels, layer_maps};
+pub use layers::all_layers;
 pub use live::{live_training, rate_search, training_view};
 pub use matrix::confusion_matrix;
+pub use mistakes::wrong_predictions;
+pub use responses::{channel_responses, class_images};
+pub use scatter::{pca_scatter, tsne_scatter};
+pub use versus::comparison;
 
+use crate::inspection::InspectionError;
 use crate::layer::LayerError;
 use crate::table::Table;
 
@@ -44,16 +62,9 @@ pub struct Picture {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FigureError {
-    /// The network has no such convolution.
-    #[error("the {network} has {n} convolutions, so there is no convolution {wanted}")]
-    NoConvolution {
-        /// The network's name.
-        network: String,
-        /// How many it has.
-        n: usize,
-        /// Which was asked for, from 1.
-        wanted: usize,
-    },
+    /// The network could not be looked into.
+    #[error(transparent)]
+    Inspection(#[from] InspectionError),
     /// There is nothing to show.
     #[error("there is nothing to show: {0}")]
     Empty(&'static str),

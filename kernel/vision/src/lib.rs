@@ -22,10 +22,12 @@
 //! What it is not: a general deep-learning framework. It holds what a lesson on convolution needs,
 //! on the CPU, in `f32`.
 
+pub mod comparison;
 pub mod data;
 pub mod evaluation;
 pub mod figure;
 pub mod gemm;
+pub mod inspection;
 pub mod layer;
 pub mod loss;
 pub mod network;

@@ -12,6 +12,7 @@ mod builder;
 mod layer;
 mod plan;
 mod preset;
+mod probe;
 mod slope;
 mod summary;
 mod tensors;

@@ -1,7 +1,7 @@
 //! Line charts.
 
 use super::colour::{INK, LINES, Rgb, SOFT_INK, hex};
-use super::panel::{Panel, Text};
+use super::panel::{MARGIN, Panel, Text};
 use super::{FigureError, Picture};
 use crate::evaluation::{ShiftCurve, shift_table};
 use crate::table::{Table, percent};
@@ -9,22 +9,23 @@ use crate::training::History;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-const MARGIN: f64 = 20.0;
+/// What plotters draws on.
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A line of a chart.
-struct Line {
-    colour: Rgb,
-    dashed: bool,
-    points: Vec<(f64, f64)>,
+pub(super) struct Line {
+    pub(super) colour: Rgb,
+    pub(super) dashed: bool,
+    pub(super) points: Vec<(f64, f64)>,
 }
 
 /// What a chart shows.
-struct Chart {
+pub(super) struct Chart {
     size: (u32, u32),
     x_title: &'static str,
     y_range: (f64, f64),
     as_percent: bool,
-    lines: Vec<Line>,
+    pub(super) lines: Vec<Line>,
 }
 
 /// Loss and accuracy of several trainings, epoch by epoch: dashed while learning, solid on the
@@ -106,8 +107,7 @@ pub fn shift_curves(curves: &[ShiftCurve]) -> Result<Picture, FigureError> {
     }
     let mut chart = Chart::new((520, 310), "shift in pixels", (0.0, 1.0), true);
     let mut panel = Panel::new(560.0, 392.0);
-    let title = Text { size: 15.0, bold: true, ..Text::default() };
-    panel.text(MARGIN, 30.0, "Accuracy on shifted test images", title);
+    panel.title("Accuracy on shifted test images");
     let mut x = MARGIN + 4.0;
     for (curve, colour) in curves.iter().zip(LINES.into_iter().cycle()) {
         let points = curve.accuracy.iter().enumerate().map(|(x, &y)| (x as f64, y)).collect();
@@ -133,27 +133,21 @@ pub fn shift_curves(curves: &[ShiftCurve]) -> Result<Picture, FigureError> {
 }
 
 impl Chart {
-    fn new(size: (u32, u32), x_title: &'static str, y_range: (f64, f64), as_percent: bool) -> Self {
+    pub(super) fn new(
+        size: (u32, u32),
+        x_title: &'static str,
+        y_range: (f64, f64),
+        as_percent: bool,
+    ) -> Self {
         Chart { size, x_title, y_range, as_percent, lines: Vec::new() }
     }
 
     /// The chart as the inside of an SVG element.
-    fn draw(&self) -> Result<String, FigureError> {
-        let mut svg = String::new();
-        {
-            let area = SVGBackend::with_string(&mut svg, self.size).into_drawing_area();
-            self.draw_on(&area).map_err(|error| FigureError::Draw(error.to_string()))?;
-            area.present().map_err(|error| FigureError::Draw(error.to_string()))?;
-        }
-        let inside = svg.find("<svg").and_then(|at| svg[at..].find('>').map(|end| at + end + 1));
-        let body = svg[inside.unwrap_or(0)..].trim_end().trim_end_matches("</svg>");
-        Ok(body.to_owned())
+    pub(super) fn draw(&self) -> Result<String, FigureError> {
+        drawn(self.size, |area| self.draw_on(area))
     }
 
-    fn draw_on(
-        &self,
-        area: &DrawingArea<SVGBackend<'_>, Shift>,
-    ) -> Result<(), Box<dyn std::error::Error>> {
+    fn draw_on(&self, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let from = points().map(|point| point.0).fold(f64::INFINITY, f64::min);
         let to = points().map(|point| point.0).fold(from + 1.0, f64::max);
@@ -197,8 +191,24 @@ impl Chart {
     }
 }
 
+/// What plotters draws, as the inside of an SVG element.
+pub(super) fn drawn(
+    size: (u32, u32),
+    draw: impl FnOnce(&Area<'_>) -> Result<(), Box<dyn std::error::Error>>,
+) -> Result<String, FigureError> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        draw(&area).map_err(|error| FigureError::Draw(error.to_string()))?;
+        area.present().map_err(|error| FigureError::Draw(error.to_string()))?;
+    }
+    let inside = svg.find("<svg").and_then(|at| svg[at..].find('>').map(|end| at + end + 1));
+    let body = svg[inside.unwrap_or(0)..].trim_end().trim_end_matches("</svg>");
+    Ok(body.to_owned())
+}
+
 /// A `#rrggbb` colour for plotters.
-fn colour_of(hex: &str) -> RGBColor {
+pub(super) fn colour_of(hex: &str) -> RGBColor {
     let part = |at: usize| u8::from_str_radix(hex.get(at..at + 2).unwrap_or("00"), 16).unwrap_or(0);
     RGBColor(part(1), part(3), part(5))
 }

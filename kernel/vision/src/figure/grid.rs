@@ -1,13 +1,14 @@
 //! Grids of small images: data, feature maps, kernels.
 
 use super::colour::{FRAME, Rgb, SOFT_INK, diverging, viridis};
-use super::panel::{Anchor, Panel, Text};
+use super::panel::{Anchor, MARGIN, Panel, Text};
+use super::pixels::of_image;
 use super::{FigureError, Picture};
 use crate::data::{Dataset, Image};
+use crate::inspection::{InspectionError, convolution_layer, edge_share};
 use crate::network::{FeatureMaps, Network};
 use crate::table::{Table, grouped, percent};
 
-const MARGIN: f64 = 20.0;
 const TITLE: f64 = 52.0;
 
 /// The first `n` images of a data set with their classes.
@@ -27,16 +28,16 @@ pub fn batch_preview(data: &Dataset, n: usize) -> Result<Picture, FigureError> {
     let height = TITLE + n.div_ceil(columns) as f64 * step_y + 6.0;
     let mut panel = Panel::new(width, height);
     let [_, rows, pixels] = data.image_shape();
-    title(
-        &mut panel,
-        &format!("{n} of {} images, {rows} × {pixels} grey pixels each", grouped(data.len())),
-    );
+    panel.title(&format!(
+        "{n} of {} images, {rows} × {pixels} grey pixels each",
+        grouped(data.len())
+    ));
     let mut table = Table::new("Images shown, in order", ["image", "class"]);
     for i in 0..n {
         let image = data.image(i);
         let (x, y) =
             (MARGIN + (i % columns) as f64 * step_x, TITLE + (i / columns) as f64 * step_y);
-        panel.pixels([x, y, SIDE, SIDE], image.width, &grey(&image))?;
+        panel.pixels([x, y, SIDE, SIDE], image.width, &of_image(&image))?;
         let style = Text { size: 11.5, anchor: Anchor::Middle, ..Text::default() };
         panel.text(x + SIDE / 2.0, y + SIDE + 15.0, &image.class_name, style);
         table.push([(i + 1).to_string(), image.class_name]);
@@ -51,7 +52,7 @@ pub fn batch_preview(data: &Dataset, n: usize) -> Result<Picture, FigureError> {
 /// picture for each kernel, each scaled to its own greatest value.
 ///
 /// # Errors
-/// [`FigureError::NoConvolution`] when there is none with that number.
+/// [`InspectionError::NoConvolution`] when there is none with that number.
 pub fn layer_maps(
     network: &Network,
     image: &Image,
@@ -69,11 +70,10 @@ pub fn layer_maps(
     let total_width = left + columns as f64 * step_x - 6.0 + MARGIN;
     let total_height = (TITLE + rows as f64 * step_y + 14.0).max(TITLE + side + 40.0);
     let mut panel = Panel::new(total_width, total_height);
-    title(
-        &mut panel,
-        &format!("Convolution {convolution}: {channels} feature maps of {height} × {width}"),
-    );
-    panel.pixels([MARGIN, TITLE, side, side], image.width, &grey(image))?;
+    panel.title(&format!(
+        "Convolution {convolution}: {channels} feature maps of {height} × {width}"
+    ));
+    panel.pixels([MARGIN, TITLE, side, side], image.width, &of_image(image))?;
     let style = Text { size: 12.0, anchor: Anchor::Middle, ..Text::default() };
     let below = format!("{}, {} × {}", image.class_name, image.height, image.width);
     panel.text(MARGIN + side / 2.0, TITLE + side + 17.0, &below, style);
@@ -119,11 +119,11 @@ pub fn layer_maps(
 /// its [`edge_share`].
 ///
 /// # Errors
-/// [`FigureError::NoConvolution`] when there is none.
+/// [`InspectionError::NoConvolution`] when there is none.
 pub fn first_layer_kernels(network: &Network) -> Result<Picture, FigureError> {
     const SIDE: f64 = 60.0;
     const COLUMNS: usize = 8;
-    let kernels = network.first_kernels().ok_or_else(|| FigureError::NoConvolution {
+    let kernels = network.first_kernels().ok_or_else(|| InspectionError::NoConvolution {
         network: network.name().into(),
         n: 0,
         wanted: 1,
@@ -134,7 +134,7 @@ pub fn first_layer_kernels(network: &Network) -> Result<Picture, FigureError> {
     let width = (2.0 * MARGIN + columns as f64 * step_x - 14.0).max(540.0);
     let mut panel = Panel::new(width, TITLE + rows as f64 * step_y + 30.0);
     let (n, side) = (kernels.channels, kernels.height);
-    title(&mut panel, &format!("The {n} kernels of the first layer, {side} × {side} weights each"));
+    panel.title(&format!("The {n} kernels of the first layer, {side} × {side} weights each"));
     let mut table = Table::new("Edge share of each kernel", ["kernel", "edge share"]);
     let mut sum = 0.0;
     for channel in 0..n {
@@ -169,58 +169,18 @@ pub fn first_layer_kernels(network: &Network) -> Result<Picture, FigureError> {
     Ok(Picture { svg: panel.finish(&alt), alt, caption, data: table })
 }
 
-/// How much of a square kernel an oriented edge explains, from 0 to 1: the share of its variance that
-/// lies in the plane of the horizontal and the vertical brightness ramp. Any kernel that answers to a
-/// brightness step in one direction, whatever the direction, comes near 1; of random numbers it is
-/// 2 / (side² - 1) on average, for 3 x 3 one quarter.
-///
-/// ```
-/// use momentum_vision::figure::edge_share;
-/// let edge = [-1.0, 0.0, 1.0, -1.0, 0.0, 1.0, -1.0, 0.0, 1.0];
-/// let spot = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
-/// assert_eq!((edge_share(&edge, 3), edge_share(&spot, 3)), (1.0, 0.0));
-/// ```
-pub fn edge_share(kernel: &[f32], side: usize) -> f64 {
-    let middle = (side as f64 - 1.0) / 2.0;
-    let mean = kernel.iter().map(|&w| f64::from(w)).sum::<f64>() / kernel.len().max(1) as f64;
-    let (mut across, mut down, mut ramp, mut variance) = (0.0, 0.0, 0.0, 0.0);
-    for (i, &weight) in kernel.iter().enumerate() {
-        let weight = f64::from(weight) - mean;
-        let (x, y) = ((i % side) as f64 - middle, (i / side) as f64 - middle);
-        across += weight * x;
-        down += weight * y;
-        ramp += x * x;
-        variance += weight * weight;
-    }
-    if ramp * variance > 0.0 { (across * across + down * down) / (ramp * variance) } else { 0.0 }
-}
-
-/// The maps of a convolution, after the ReLU right behind it if there is one.
+/// The maps of a convolution, after the activation function right behind it if there is one.
 fn maps_of(
     network: &Network,
     image: &Image,
     convolution: usize,
 ) -> Result<FeatureMaps, FigureError> {
+    let layer = convolution_layer(network, convolution)?;
+    let last = network.with_activation(layer);
     let mut all = network.feature_maps(image)?;
-    let convolutions: Vec<usize> =
-        (0..all.len()).filter(|&i| all[i].layer.starts_with("conv(")).collect();
-    let at = convolution.checked_sub(1).and_then(|i| convolutions.get(i).copied());
-    let at = at.ok_or_else(|| FigureError::NoConvolution {
-        network: network.name().into(),
-        n: convolutions.len(),
-        wanted: convolution,
-    })?;
-    let behind = all.get(at + 1).filter(|maps| maps.layer == "relu()");
-    let name = format!("{}{}", all[at].layer, if behind.is_some() { ".relu()" } else { "" });
-    let mut maps = all.swap_remove(at + usize::from(behind.is_some()));
+    let names: Vec<&str> = all[layer - 1..last].iter().map(|maps| maps.layer.as_str()).collect();
+    let name = names.join(".");
+    let mut maps = all.swap_remove(last - 1);
     maps.layer = name;
     Ok(maps)
-}
-
-fn title(panel: &mut Panel, text: &str) {
-    panel.text(MARGIN, 30.0, text, Text { size: 15.0, bold: true, ..Text::default() });
-}
-
-fn grey(image: &Image) -> Vec<Rgb> {
-    image.colours()
 }

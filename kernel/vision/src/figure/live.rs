@@ -1,14 +1,14 @@
 //! A training while it runs, and the search of a step size before it.
 
+use super::chart::{Area, colour_of, drawn};
 use super::colour::{INK, LINES, Rgb, SOFT_INK, hex};
-use super::panel::{Panel, Text};
+use super::panel::{MARGIN, Panel, Text};
 use super::{FigureError, Picture};
 use crate::table::{Table, percent};
 use crate::training::{Monitor, RateSearch};
 use plotters::prelude::*;
 use std::ops::Range;
 
-const MARGIN: f64 = 20.0;
 /// Size of one chart.
 const SIZE: (u32, u32) = (356, 270);
 /// Where the two charts stand.
@@ -97,8 +97,7 @@ pub fn rate_search(search: &RateSearch) -> Result<Picture, FigureError> {
         y_label: |y| format!("{y:.1}"),
     };
     let mut panel = Panel::new(560.0, 380.0);
-    let title = Text { size: 15.0, bold: true, ..Text::default() };
-    panel.text(MARGIN, 30.0, "Loss while the learning rate grows", title);
+    panel.title("Loss while the learning rate grows");
     panel.group(12.0, 44.0, &chart((530, 320), &axes, &lines)?);
     let words = match suggestion {
         Some(rate) => {
@@ -203,28 +202,21 @@ fn best(monitor: &Monitor) -> Option<usize> {
 
 /// A chart as the inside of an SVG element.
 fn chart(size: (u32, u32), axes: &Axes, lines: &[Line]) -> Result<String, FigureError> {
-    let mut svg = String::new();
-    draw_chart(&mut svg, size, axes, lines)
-        .map_err(|error| FigureError::Draw(error.to_string()))?;
-    let inside = svg.find("<svg").and_then(|at| svg[at..].find('>').map(|end| at + end + 1));
-    let body = svg[inside.unwrap_or(0)..].trim_end().trim_end_matches("</svg>");
-    Ok(body.to_owned())
+    drawn(size, |area| draw_chart(area, axes, lines))
 }
 
 fn draw_chart(
-    svg: &mut String,
-    size: (u32, u32),
+    area: &Area<'_>,
     axes: &Axes,
     lines: &[Line],
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let area = SVGBackend::with_string(svg, size).into_drawing_area();
-    let mut chart = ChartBuilder::on(&area)
+    let mut chart = ChartBuilder::on(area)
         .margin(10)
         .x_label_area_size(40)
         .y_label_area_size(48)
         .build_cartesian_2d(axes.x.clone(), axes.y.clone())?;
     let colour = |[r, g, b]: Rgb| RGBColor(r, g, b);
-    let ink = colour(rgb(INK));
+    let ink = colour_of(INK);
     let text = |size: u32| ("sans-serif", size).into_font().color(&ink);
     chart
         .configure_mesh()
@@ -236,7 +228,7 @@ fn draw_chart(
         .x_desc(axes.x_title)
         .axis_desc_style(text(16))
         .label_style(text(15))
-        .axis_style(colour(rgb(SOFT_INK)))
+        .axis_style(colour_of(SOFT_INK))
         .bold_line_style(RGBColor(217, 213, 200))
         .light_line_style(TRANSPARENT)
         .draw()?;
@@ -248,15 +240,7 @@ fn draw_chart(
             chart.draw_series(line.points.iter().map(|&point| Circle::new(point, 3, filled)))?;
         }
     }
-    area.present()?;
-    drop(chart);
     Ok(())
-}
-
-/// The numbers of a `#rrggbb` colour.
-fn rgb(hex: &str) -> Rgb {
-    let part = |at: usize| hex.get(at..at + 2).and_then(|text| u8::from_str_radix(text, 16).ok());
-    [1, 3, 5].map(|at| part(at).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub fn confusion_matrix(matrix: &ConfusionMatrix) -> Picture {
     let mut panel = Panel::new(width, height);
     let soft = Text { colour: SOFT_INK, size: 12.0, ..Text::default() };
     let title = format!("{}: which class was taken for which", matrix.network);
-    panel.text(20.0, 28.0, &title, Text { size: 15.0, bold: true, ..Text::default() });
+    panel.title(&title);
     panel.text(LEFT + side + 8.0, TOP - 8.0, "found", soft);
     for (i, (class, row)) in matrix.classes.iter().zip(&matrix.counts).enumerate() {
         let y = TOP + i as f64 * CELL;

@@ -6,6 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
 
+/// From the panel's edge to what stands on it.
+pub(super) const MARGIN: f64 = 20.0;
+
 /// Where a text stands relative to its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {
@@ -44,6 +47,11 @@ impl Panel {
         Panel { width, height, body: String::new() }
     }
 
+    /// The heading in the upper left corner.
+    pub(super) fn title(&mut self, text: &str) {
+        self.text(MARGIN, 30.0, text, Text { size: 15.0, bold: true, ..Text::default() });
+    }
+
     pub(super) fn text(&mut self, x: f64, y: f64, text: &str, style: Text<'_>) {
         let anchor = match style.anchor {
             Anchor::Start => "start",
@@ -76,6 +84,35 @@ impl Panel {
             self.body,
             r#"<path d="M{x1} {y1}L{x2} {y2}" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"/>"#
         );
+    }
+
+    /// The outline of a rectangle, for something that is pointed at.
+    pub(super) fn outline(&mut self, [x, y, width, height]: [f64; 4], colour: &str) {
+        let _ = writeln!(
+            self.body,
+            r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="none" stroke="{colour}" stroke-width="2"/>"#
+        );
+    }
+
+    /// A small mark in the middle of a point: circle, triangle or square for 0, 1 and 2.
+    pub(super) fn mark(&mut self, (x, y): (f64, f64), shape: usize, colour: &str) {
+        let _ = match shape {
+            0 => writeln!(self.body, r#"<circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>"#),
+            1 => {
+                let (left, right, top, low) = (x - 5.5, x + 5.5, y - 5.5, y + 4.5);
+                writeln!(
+                    self.body,
+                    r#"<path d="M{left} {low}L{right} {low}L{x} {top}Z" fill="{colour}"/>"#
+                )
+            }
+            _ => {
+                let (x, y) = (x - 4.5, y - 4.5);
+                writeln!(
+                    self.body,
+                    r#"<rect x="{x}" y="{y}" width="9" height="9" fill="{colour}"/>"#
+                )
+            }
+        };
     }
 
     /// Pixels, `columns` wide, drawn as squares of equal size.
