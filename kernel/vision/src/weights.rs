@@ -2,7 +2,9 @@
 //! `safetensors.torch.save_file` and `load_file`.
 //!
 //! A file is data from outside: it is checked before anything is believed, and an error names the
-//! tensor. This file alone names the `safetensors` crate.
+//! tensor. This file and its children alone name the `safetensors` crate.
+
+pub(crate) mod records;
 
 use crate::replacement;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
