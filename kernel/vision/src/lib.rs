@@ -37,4 +37,5 @@ pub mod training;
 mod convolution;
 mod gradient;
 mod pooling;
+mod simd;
 mod threads;
