@@ -9,6 +9,8 @@
 //! The choice depends on the shape alone, never on the machine.
 
 mod direct;
+#[cfg(test)]
+mod tests;
 mod winograd;
 
 use crate::simd::{self, Kernel, LANES, Lanes};
@@ -234,6 +236,7 @@ impl Convolution {
                 |(y, x)| {
                     BUFFERS.with_borrow_mut(|buffers| {
                         let Buffers { scratch, x: x_last, y: y_last, .. } = buffers;
+                        x_last.resize(x.len(), 0.0);
                         channels_last(x, self.config.input_channels, x_last);
                         y_last.resize(self.output_len(), 0.0);
                         self.forward_image(&filters, x_last, y_last, scratch);
@@ -262,9 +265,10 @@ impl Convolution {
         let one = |x: &[f32], dy: &[f32], sums: &mut [f32], dx: Option<&mut [f32]>| {
             BUFFERS.with_borrow_mut(|buffers| {
                 let Buffers { scratch, x: x_last, y: dy_last, dx: dx_last } = buffers;
+                x_last.resize(x.len(), 0.0);
                 channels_last(x, self.config.input_channels, x_last);
-                channels_last(dy, self.config.output_channels, dy_last);
                 dy_last.resize(dy.len() + SLACK, 0.0);
+                channels_last(dy, self.config.output_channels, &mut dy_last[..dy.len()]);
                 let Some(dx) = dx else {
                     return self.backward_image(&filters, x_last, dy_last, sums, None, scratch);
                 };
@@ -326,6 +330,9 @@ impl Kernel for BiasGradient<'_> {
     }
 }
 
+/// Pixels whose channels stay in cache while they are read again and again.
+const BLOCK: usize = 32;
+
 /// One image with channels last, and the like.
 #[derive(Debug, Default)]
 struct Buffers {
@@ -340,11 +347,14 @@ thread_local! {
 }
 
 /// `[channels, pixels]` to `[pixels, channels]`.
-pub(crate) fn channels_last(x: &[f32], channels: usize, to: &mut Vec<f32>) {
-    to.resize(x.len(), 0.0);
-    for (channel, map) in x.chunks_exact(x.len() / channels).enumerate() {
-        for (to, value) in to[channel..].iter_mut().step_by(channels).zip(map) {
-            *to = *value;
+pub(crate) fn channels_last(x: &[f32], channels: usize, to: &mut [f32]) {
+    let pixels = x.len() / channels;
+    for (block, to) in to.chunks_mut(BLOCK * channels).enumerate() {
+        for (channel, map) in x.chunks_exact(pixels).enumerate() {
+            let values = to[channel..].iter_mut().step_by(channels);
+            for (to, value) in values.zip(&map[block * BLOCK..]) {
+                *to = *value;
+            }
         }
     }
 }
@@ -356,9 +366,13 @@ pub(crate) fn channels_first(
     to: &mut [f32],
     join: impl Fn(f32, f32) -> f32,
 ) {
-    for (channel, map) in to.chunks_exact_mut(x.len() / channels).enumerate() {
-        for (to, value) in map.iter_mut().zip(x[channel..].iter().step_by(channels)) {
-            *to = join(*to, *value);
+    let pixels = x.len() / channels;
+    for (block, x) in x.chunks(BLOCK * channels).enumerate() {
+        for (channel, map) in to.chunks_exact_mut(pixels).enumerate() {
+            let values = x[channel..].iter().step_by(channels);
+            for (to, value) in map[block * BLOCK..].iter_mut().zip(values) {
+                *to = join(*to, *value);
+            }
         }
     }
 }

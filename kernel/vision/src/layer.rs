@@ -1,4 +1,5 @@
-//! Layers as dfdx modules: convolution, max pooling, ReLU, flatten, linear.
+//! Layers as dfdx modules: convolution, pooling, normalisation, dropout, activation functions,
+//! flatten, linear, residual.
 //!
 //! The published dfdx 0.13 has no convolution or pooling on a stable compiler, so they are added
 //! from outside: each layer works on plain slices and records its own backward step on dfdx's tape.
@@ -20,15 +21,25 @@
 //! ```
 
 mod activation;
+mod average;
 mod convolution;
+mod dropout;
 mod linear;
+mod nonlinearity;
+mod normalisation;
 mod pooling;
+pub(crate) mod residual;
 
 pub use crate::convolution::Conv2dConfig;
 pub use activation::{Flatten, Relu};
+pub use average::{AvgPool2d, GlobalAvgPool};
 pub use convolution::Conv2d;
+pub use dropout::Dropout;
 pub use linear::Linear;
+pub use nonlinearity::Nonlinearity;
+pub use normalisation::BatchNorm;
 pub use pooling::MaxPool2d;
+pub use residual::{Identity, Residual};
 
 use crate::random::Random;
 use dfdx::shapes::Shape;

@@ -33,9 +33,11 @@ pub mod prelude;
 pub mod random;
 pub mod table;
 pub mod training;
+pub mod weights;
 
 mod convolution;
 mod gradient;
 mod pooling;
+mod replacement;
 mod simd;
 mod threads;

@@ -9,23 +9,34 @@
 //! ```
 
 mod builder;
+mod execution;
+mod layer;
 mod plan;
 mod preset;
+mod slope;
 mod summary;
+mod tensors;
+mod written;
 
 pub use builder::{Builder, Cnn, Mlp};
+pub(crate) use execution::Stepper;
+pub use layer::Activation;
 pub use plan::{NetworkError, Size};
-pub use preset::{lenet5, mlp, mnist_cnn};
+pub use preset::{lenet5, mini_resnet, mini_vgg, mlp, mnist_cnn};
+pub use slope::{Objective, Slopes};
 pub use summary::{LayerSummary, Summary};
+pub use tensors::Naming;
+pub(crate) use tensors::ParameterVisitor;
 
 use crate::data::{Dataset, Image};
-use crate::layer::{Conv2d, Flatten, LayerError, Linear, Maps, MaxPool2d, Relu, Vectors};
+use crate::layer::{LayerError, Maps, Vectors};
 use crate::loss::softmax;
 use crate::random::Random;
-use dfdx::nn::Module;
-use dfdx::shapes::Shape;
-use dfdx::tensor::{Cpu, Tape, Tensor, TensorFromVec};
-use plan::{Planned, PlannedKind};
+use dfdx::tensor::{Cpu, Tape, TensorFromVec};
+use execution::{Execution, Ready};
+use layer::Layer;
+use plan::Planned;
+use std::sync::{Arc, OnceLock};
 
 /// Images that go through the network together when nothing is learnt.
 pub(crate) const EVALUATION_BATCH: usize = 100;
@@ -37,22 +48,14 @@ pub struct Network {
     input: [usize; 3],
     plan: Vec<Planned>,
     layers: Vec<Layer>,
+    aliases: Aliases,
+    /// Set when it is first asked for scores and its layers can be fused.
+    ready: OnceLock<Option<Arc<Ready>>>,
 }
 
-#[derive(Clone, Debug)]
-enum Layer {
-    Conv(Box<Conv2d>),
-    Relu(Relu),
-    MaxPool(MaxPool2d),
-    Flatten(Flatten),
-    Linear(Box<Linear>),
-}
-
-/// What flows between layers.
-enum Activation<T: Tape<f32, Cpu>> {
-    Maps(Maps<T>),
-    Vectors(Vectors<T>),
-}
+/// Where a preset's tensors are in the PyTorch class that it stands for: the beginning of our name,
+/// and of theirs.
+type Aliases = &'static [(&'static str, &'static str)];
 
 /// What one layer answers to one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,27 +92,8 @@ impl Network {
         plan: Vec<Planned>,
         seed: u64,
     ) -> Result<Self, LayerError> {
-        let mut random = Random::stream(seed, 1);
-        let mut layers = Vec::with_capacity(plan.len());
-        let mut first = true;
-        for planned in &plan {
-            layers.push(match planned.kind {
-                PlannedKind::Conv(config) => {
-                    let mut conv = Conv2d::new(config, &mut random)?;
-                    conv.input_gradient = !std::mem::take(&mut first);
-                    Layer::Conv(Box::new(conv))
-                }
-                PlannedKind::Linear { inputs, outputs } => {
-                    let mut linear = Linear::new(inputs, outputs, &mut random)?;
-                    linear.input_gradient = !std::mem::take(&mut first);
-                    Layer::Linear(Box::new(linear))
-                }
-                PlannedKind::Relu => Layer::Relu(Relu),
-                PlannedKind::MaxPool { side, stride } => Layer::MaxPool(MaxPool2d { side, stride }),
-                PlannedKind::Flatten => Layer::Flatten(Flatten),
-            });
-        }
-        Ok(Network { name, input, plan, layers })
+        let layers = layer::make(&plan, &mut Random::stream(seed, 1), &mut false)?;
+        Ok(Network { name, input, plan, layers, aliases: &[], ready: OnceLock::new() })
     }
 
     /// A short name for captions and legends.
@@ -135,23 +119,59 @@ impl Network {
         Summary::of(&self.name, self.input, &self.plan)
     }
 
+    /// The layers as written, each with the size of its output for one image. A layer's number is its
+    /// place in this list, counted from 1.
+    pub fn layers(&self) -> impl ExactSizeIterator<Item = (&str, Size)> {
+        self.plan.iter().map(|planned| (planned.name.as_str(), planned.size))
+    }
+
     /// Scores of a batch, `[batch, classes]`, recording on the tape that comes with the images,
-    /// `[batch, channels, height, width]`.
+    /// `[batch, channels, height, width]`. Nothing is dropped, and batch normalisation uses its
+    /// running mean and variance.
     ///
     /// # Errors
     /// [`LayerError::Shape`] when the images do not have the network's input shape.
     pub fn forward<T: Tape<f32, Cpu>>(&self, images: Maps<T>) -> Result<Vectors<T>, LayerError> {
-        let mut activation = Activation::Maps(images);
-        for layer in &self.layers {
-            activation = layer.forward(activation)?;
-        }
-        match activation {
-            Activation::Vectors(scores) => Ok(scores),
-            Activation::Maps(_) => Err(LayerError::Config {
-                layer: self.name.clone(),
-                problem: "the network ends in maps, not in one score for each class".into(),
-            }),
-        }
+        self.forward_from(Activation::Maps(images), 0)
+    }
+
+    /// [`Network::forward`] as it is while training: values are dropped, drawn from `random`, and
+    /// batch normalisation uses the batch's own mean and variance, which the running ones follow.
+    ///
+    /// # Errors
+    /// [`LayerError::Shape`] when the images do not have the network's input shape, or when a batch
+    /// of one image has no variance.
+    pub fn forward_train<T: Tape<f32, Cpu>>(
+        &mut self,
+        images: Maps<T>,
+        random: &mut Random,
+    ) -> Result<Vectors<T>, LayerError> {
+        layer::train(&mut self.layers, Activation::Maps(images), random)?.vectors()
+    }
+
+    /// What the first `n` layers make of a batch; the images themselves when `n` is 0, all layers
+    /// when there are fewer.
+    ///
+    /// # Errors
+    /// [`LayerError::Shape`] when the images do not have the network's input shape.
+    pub fn forward_until<T: Tape<f32, Cpu>>(
+        &self,
+        images: Maps<T>,
+        n: usize,
+    ) -> Result<Activation<T>, LayerError> {
+        layer::run(&self.layers[..n.min(self.layers.len())], Activation::Maps(images))
+    }
+
+    /// The scores that the layers behind the first `n` make of what those answered.
+    ///
+    /// # Errors
+    /// [`LayerError::Shape`] when it does not have the size that layer `n` gives.
+    pub fn forward_from<T: Tape<f32, Cpu>>(
+        &self,
+        activation: Activation<T>,
+        n: usize,
+    ) -> Result<Vectors<T>, LayerError> {
+        layer::run(&self.layers[n.min(self.layers.len())..], activation)?.vectors()
     }
 
     /// Scores of images given as plain values, `[batch, channels, height, width]`.
@@ -159,7 +179,16 @@ impl Network {
     /// # Errors
     /// [`LayerError`] when the values are not a whole number of images.
     pub fn scores(&self, values: Vec<f32>) -> Result<Vec<f32>, LayerError> {
-        Ok(crate::gradient::values(&self.forward(self.tensor(values)?)?))
+        let images = self.tensor(values)?;
+        let ready = self.ready.get_or_init(|| {
+            let execution = Execution::of(self.input, &self.plan)?;
+            let parameters = self.parameters().into_iter().map(|(_, values)| values).collect();
+            Some(Arc::new(Ready::new(execution, parameters)))
+        });
+        Ok(match ready {
+            Some(ready) => ready.scores(&crate::gradient::values(&images)),
+            None => crate::gradient::values(&self.forward(images)?),
+        })
     }
 
     /// Probabilities of the classes for one image.
@@ -193,8 +222,8 @@ impl Network {
     pub fn feature_maps(&self, image: &Image) -> Result<Vec<FeatureMaps>, LayerError> {
         let mut activation = Activation::Maps(self.tensor(image.values())?);
         let mut all = Vec::new();
-        for (i, (layer, planned)) in self.layers.iter().zip(&self.plan).enumerate() {
-            activation = layer.forward(activation)?;
+        for (i, planned) in self.plan.iter().enumerate() {
+            activation = layer::run(&self.layers[i..=i], activation)?;
             let (Activation::Maps(maps), Size::Maps { channels, height, width }) =
                 (&activation, planned.size)
             else {
@@ -216,7 +245,7 @@ impl Network {
     /// or `None` when there is no convolution.
     pub fn first_kernels(&self) -> Option<FeatureMaps> {
         let (i, conv) = self.layers.iter().enumerate().find_map(|(i, layer)| match layer {
-            Layer::Conv(conv) => Some((i, conv)),
+            Layer::Conv { conv, .. } => Some((i, conv)),
             _ => None,
         })?;
         let weights = crate::gradient::values(&conv.weight);
@@ -241,51 +270,6 @@ impl Network {
         })
     }
 
-    /// All weights and biases with their names (`3.weight`), in order of the layers.
-    pub fn parameters(&self) -> Vec<(String, Vec<f32>)> {
-        let mut all = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            let (weight, bias) = match layer {
-                Layer::Conv(conv) => (crate::gradient::values(&conv.weight), &conv.bias),
-                Layer::Linear(linear) => (crate::gradient::values(&linear.weight), &linear.bias),
-                _ => continue,
-            };
-            all.push((format!("{i}.weight"), weight));
-            all.push((format!("{i}.bias"), crate::gradient::values(bias)));
-        }
-        all
-    }
-
-    /// The `i`-th parameter in words, in the order of [`Network::parameters`].
-    pub(crate) fn parameter_name(&self, i: usize) -> String {
-        let with_weights =
-            self.plan.iter().enumerate().filter(|(_, p)| {
-                matches!(p.kind, PlannedKind::Conv(_) | PlannedKind::Linear { .. })
-            });
-        let kind = if i.is_multiple_of(2) { "weight" } else { "bias" };
-        match with_weights.skip(i / 2).map(|(number, p)| (number + 1, &p.name)).next() {
-            Some((number, name)) => format!("a {kind} of layer {number}, {name},"),
-            None => format!("parameter {i}"),
-        }
-    }
-
-    /// Calls `f` with each weight and bias.
-    pub(crate) fn each_parameter(&mut self, f: &mut impl ParameterVisitor) {
-        for layer in &mut self.layers {
-            match layer {
-                Layer::Conv(conv) => {
-                    f.visit(&mut conv.weight);
-                    f.visit(&mut conv.bias);
-                }
-                Layer::Linear(linear) => {
-                    f.visit(&mut linear.weight);
-                    f.visit(&mut linear.bias);
-                }
-                Layer::Relu(_) | Layer::MaxPool(_) | Layer::Flatten(_) => {}
-            }
-        }
-    }
-
     /// Images given as plain values as a tensor, `[batch, channels, height, width]`.
     pub(crate) fn tensor(&self, values: Vec<f32>) -> Result<Maps, LayerError> {
         let [channels, height, width] = self.input;
@@ -299,35 +283,6 @@ impl Network {
         }
         let shape = (values.len() / image_len, channels, height, width);
         Ok(Cpu::default().try_tensor_from_vec(values, shape)?)
-    }
-}
-
-/// Something to do with each parameter of a network.
-pub(crate) trait ParameterVisitor {
-    fn visit<S: Shape>(&mut self, parameter: &mut Tensor<S, f32, Cpu>);
-}
-
-impl Layer {
-    fn forward<T: Tape<f32, Cpu>>(
-        &self,
-        input: Activation<T>,
-    ) -> Result<Activation<T>, LayerError> {
-        use Activation::{Maps, Vectors};
-        Ok(match (self, input) {
-            (Layer::Conv(conv), Maps(x)) => Maps(conv.try_forward(x)?),
-            (Layer::Relu(relu), Maps(x)) => Maps(relu.try_forward(x)?),
-            (Layer::Relu(relu), Vectors(x)) => Vectors(relu.try_forward(x)?),
-            (Layer::MaxPool(pool), Maps(x)) => Maps(pool.try_forward(x)?),
-            (Layer::Flatten(flatten), Maps(x)) => Vectors(flatten.try_forward(x)?),
-            (Layer::Linear(linear), Vectors(x)) => Vectors(linear.try_forward(x)?),
-            (layer, _) => {
-                return Err(LayerError::Shape {
-                    layer: format!("{layer:?}"),
-                    expected: "the other of maps and vectors".into(),
-                    got: "an activation that the plan did not foresee".into(),
-                });
-            }
-        })
     }
 }
 

@@ -254,7 +254,25 @@ pub(crate) fn accumulate_steps<L: Lanes, const R: usize, const C: usize>(
 
 /// Runs a kernel with the best instructions that the CPU has.
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(test)]
+    if let Some(instructions) = CHOSEN.get() {
+        return run_with(instructions, kernel);
+    }
     run_with(Instructions::detected(), kernel)
+}
+
+#[cfg(test)]
+thread_local! {
+    static CHOSEN: std::cell::Cell<Option<Instructions>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `f` with chosen instructions for all kernels of this thread.
+#[cfg(test)]
+pub(crate) fn choosing<R>(instructions: Instructions, f: impl FnOnce() -> R) -> R {
+    CHOSEN.set(Some(instructions));
+    let result = f();
+    CHOSEN.set(None);
+    result
 }
 
 /// Runs a kernel with chosen instructions.

@@ -21,12 +21,13 @@ pub use interrupt::Interrupt;
 use crate::data::Dataset;
 use crate::evaluation::{correct, evaluate};
 use crate::gradient::values;
-use crate::layer::LayerError;
+use crate::layer::{LayerError, Vectors};
 use crate::loss::cross_entropy;
-use crate::network::Network;
+use crate::network::{Network, Stepper};
 use crate::random::{Random, seed};
 use adam::Adam;
-use dfdx::tensor::{AsArray, Trace};
+use dfdx::shapes::Rank0;
+use dfdx::tensor::{AsArray, Cpu, Tape, Tensor, TensorFromVec, Trace};
 use dfdx::tensor_ops::Backward;
 
 /// How to train. Every number that matters is here.
@@ -139,22 +140,24 @@ impl Network {
         let mut history = History::new(self.name());
         for epoch in 1..=config.epochs {
             random.shuffle(&mut order);
-            let (mut loss_sum, mut n_correct) = (0.0, 0);
-            for (step, places) in order.chunks(config.batch).enumerate() {
-                if config.interrupt.take() {
-                    history.interrupted = true;
-                    return Ok(history);
-                }
-                let (loss, right) = self.step(&mut adam, train, places).map_err(|e| match e {
-                    StepError::Layer(error) => FitError::Layer(error),
-                    StepError::NotFinite { what, advice } => {
-                        FitError::NotFinite { epoch, step: step + 1, what, advice }
-                    }
-                })?;
-                loss_sum += f64::from(loss) * places.len() as f64;
-                n_correct += right;
-                progress(Progress::Step { epoch, step: step + 1, n_steps, loss });
+            let mut stepper = Stepper::of(self);
+            let learnt = self.learn(&mut stepper, &mut adam, train, &order, config, &mut |place| {
+                let (step, loss) = place;
+                progress(Progress::Step { epoch, step, n_steps, loss });
+            });
+            if let Some(stepper) = &stepper {
+                stepper.give_back(self);
             }
+            let Some((loss_sum, n_correct)) = learnt.map_err(|(step, error)| match error {
+                StepError::Layer(error) => FitError::Layer(error),
+                StepError::NotFinite { what, advice } => {
+                    FitError::NotFinite { epoch, step, what, advice }
+                }
+            })?
+            else {
+                history.interrupted = true;
+                return Ok(history);
+            };
             let seen = evaluate(self, validation)?;
             let done = Epoch {
                 epoch,
@@ -170,17 +173,78 @@ impl Network {
         Ok(history)
     }
 
+    /// One epoch: the sum of the losses and the number of right answers; none if interrupted. Tells
+    /// of each step (from 1) and its loss.
+    fn learn(
+        &mut self,
+        stepper: &mut Option<Stepper>,
+        adam: &mut Adam,
+        train: &Dataset,
+        order: &[usize],
+        config: &FitConfig,
+        progress: &mut dyn FnMut((usize, f32)),
+    ) -> Result<Option<(f64, usize)>, (usize, StepError)> {
+        let (mut loss_sum, mut n_correct) = (0.0, 0);
+        let mut random = Random::stream(config.seed, 3);
+        for (step, places) in order.chunks(config.batch).enumerate() {
+            if config.interrupt.take() {
+                return Ok(None);
+            }
+            let (loss, right) = self
+                .step(stepper.as_mut(), adam, train, places, &mut random)
+                .map_err(|error| (step + 1, error))?;
+            loss_sum += f64::from(loss) * places.len() as f64;
+            n_correct += right;
+            progress((step + 1, loss));
+        }
+        Ok(Some((loss_sum, n_correct)))
+    }
+
     /// One step of gradient descent: loss and number of right answers of the batch before it.
     fn step(
         &mut self,
+        stepper: Option<&mut Stepper>,
         adam: &mut Adam,
         train: &Dataset,
         places: &[usize],
+        random: &mut Random,
     ) -> Result<(f32, usize), StepError> {
         let (images, labels) = train.batch(places);
-        let scores = self.forward(self.tensor(images)?.leaky_traced())?;
-        let n_correct = correct(&values(&scores), &labels, self.n_classes());
-        let loss = cross_entropy(scores, &labels)?;
+        let (loss, n_correct, broken) = match stepper {
+            Some(stepper) => {
+                let scores = self.score_tensor(stepper.scores(&images)?)?;
+                let (loss, n_correct) = self.loss(scores.leaky_trace(), &labels, adam)?;
+                let value = loss.array();
+                let gradients = loss.try_backward().map_err(LayerError::from)?;
+                stepper.backward(&images, &values(&gradients.get(&scores)));
+                (value, n_correct, adam.update_stepper(stepper))
+            }
+            None => {
+                let scores = self.forward_train(self.tensor(images)?.leaky_traced(), random)?;
+                let (loss, n_correct) = self.loss(scores, &labels, adam)?;
+                let value = loss.array();
+                let mut gradients = loss.try_backward().map_err(LayerError::from)?;
+                (value, n_correct, adam.update(self, &mut gradients)?)
+            }
+        };
+        if let Some(parameter) = broken {
+            let name = self.parameter_name(parameter);
+            return Err(StepError::NotFinite {
+                what: format!("{name} is no longer finite; the loss was {loss} before this step"),
+                advice: adam.advice(),
+            });
+        }
+        Ok((loss, n_correct))
+    }
+
+    fn loss<T: Tape<f32, Cpu>>(
+        &self,
+        scores: Vectors<T>,
+        labels: &[u8],
+        adam: &Adam,
+    ) -> Result<(Tensor<Rank0, f32, Cpu, T>, usize), StepError> {
+        let n_correct = correct(&values(&scores), labels, self.n_classes());
+        let loss = cross_entropy(scores, labels)?;
         let value = loss.array();
         if !value.is_finite() {
             return Err(StepError::NotFinite {
@@ -188,14 +252,12 @@ impl Network {
                 advice: adam.advice(),
             });
         }
-        let mut gradients = loss.try_backward().map_err(LayerError::from)?;
-        if let Some(name) = adam.update(self, &mut gradients)? {
-            return Err(StepError::NotFinite {
-                what: format!("{name} is no longer finite; the loss was {value} before this step"),
-                advice: adam.advice(),
-            });
-        }
-        Ok((value, n_correct))
+        Ok((loss, n_correct))
+    }
+
+    fn score_tensor(&self, scores: &[f32]) -> Result<Vectors, LayerError> {
+        let shape = (scores.len() / self.n_classes(), self.n_classes());
+        Ok(Cpu::default().try_tensor_from_vec(scores.to_vec(), shape)?)
     }
 }
 

@@ -1,9 +1,13 @@
 //! Builders: layers in the order in which an image meets them.
 
-use super::plan::{NetworkError, Written, plan};
+use super::plan::{NetworkError, plan};
+use super::written::Written;
 use super::{Network, Size};
-use crate::layer::Conv2dConfig;
+use crate::layer::{Conv2dConfig, Nonlinearity};
 use crate::random::seed;
+
+/// The layer that most modifiers belong to.
+const CONV: &str = "conv(32, 3)";
 
 /// Starts a convolutional network.
 #[derive(Debug)]
@@ -56,7 +60,7 @@ impl Builder {
 
     /// A convolution with `kernels` square kernels of `side` by `side` pixels: one map each.
     pub fn conv(self, kernels: usize, side: usize) -> Self {
-        self.with(Written::Conv(Conv2dConfig::new(0, kernels, side)))
+        self.with(Written::Conv { config: Conv2dConfig::new(0, kernels, side), bias: true })
     }
 
     /// Zeros around the image for the convolution just written.
@@ -64,9 +68,15 @@ impl Builder {
         self.modify("padding", pixels, |config| config.padding = pixels)
     }
 
-    /// Step between outputs for the convolution just written.
-    pub fn stride(self, pixels: usize) -> Self {
-        self.modify("stride", pixels, |config| config.stride = pixels)
+    /// Step between outputs for the convolution or pooling just written.
+    pub fn stride(mut self, pixels: usize) -> Self {
+        match self.written.last_mut() {
+            Some(Written::MaxPool { stride, .. } | Written::AvgPool { stride, .. }) => {
+                *stride = pixels;
+                self
+            }
+            _ => self.modify("stride", pixels, |config| config.stride = pixels),
+        }
     }
 
     /// Distance between taps for the convolution just written.
@@ -79,14 +89,89 @@ impl Builder {
         self.modify("groups", groups, |config| config.groups = groups)
     }
 
+    /// No bias for the convolution just written: batch normalisation behind it would take it away
+    /// again, and has one of its own.
+    pub fn no_bias(mut self) -> Self {
+        match self.written.last_mut() {
+            Some(Written::Conv { bias, .. }) => *bias = false,
+            _ => self.written.push(Written::Stray { modifier: "no_bias", value: None, of: CONV }),
+        }
+        self
+    }
+
+    /// Batch normalisation of each channel, or of each feature behind the flattening.
+    pub fn batch_norm(self) -> Self {
+        self.with(Written::BatchNorm)
+    }
+
     /// `max(x, 0)`.
     pub fn relu(self) -> Self {
         self.with(Written::Relu)
     }
 
+    /// `x` if it is positive, else `x` times `slope`.
+    pub fn leaky_relu(self, slope: f32) -> Self {
+        self.with(Written::Nonlinearity(Nonlinearity::LeakyRelu(slope)))
+    }
+
+    /// `x Φ(x)` with the normal distribution Φ.
+    pub fn gelu(self) -> Self {
+        self.with(Written::Nonlinearity(Nonlinearity::Gelu))
+    }
+
+    /// `x σ(x)`, also called swish.
+    pub fn silu(self) -> Self {
+        self.with(Written::Nonlinearity(Nonlinearity::Silu))
+    }
+
+    /// The hyperbolic tangent.
+    pub fn tanh(self) -> Self {
+        self.with(Written::Nonlinearity(Nonlinearity::Tanh))
+    }
+
+    /// `1 / (1 + exp(-x))`.
+    pub fn sigmoid(self) -> Self {
+        self.with(Written::Nonlinearity(Nonlinearity::Sigmoid))
+    }
+
     /// The greatest value of each window of `side` by `side` pixels, windows side by side.
     pub fn max_pool(self, side: usize) -> Self {
         self.with(Written::MaxPool { side, stride: side })
+    }
+
+    /// The mean of each window of `side` by `side` pixels, windows side by side.
+    pub fn avg_pool(self, side: usize) -> Self {
+        self.with(Written::AvgPool { side, stride: side })
+    }
+
+    /// The mean of each map: maps of 1 × 1.
+    pub fn global_avg_pool(self) -> Self {
+        self.with(Written::GlobalAvgPool)
+    }
+
+    /// Drops a share of the values while training.
+    pub fn dropout(self, share: f32) -> Self {
+        self.with(Written::Dropout { share })
+    }
+
+    /// Layers whose result is added to what goes into them. Where they change the number of maps or
+    /// their size, a pointwise convolution brings the input to that size (normalised too, if the
+    /// body is).
+    ///
+    /// ```
+    /// use momentum_vision::network::Cnn;
+    /// let cnn = Cnn::on([1, 28, 28])
+    ///     .conv(8, 3).padding(1).batch_norm().relu()
+    ///     .residual(|b| b.conv(8, 3).padding(1).batch_norm().relu().conv(8, 3).padding(1).batch_norm())
+    ///     .relu()
+    ///     .global_avg_pool()
+    ///     .classes(10)?;
+    /// assert_eq!(cnn.n_classes(), 10);
+    /// # Ok::<(), momentum_vision::network::NetworkError>(())
+    /// ```
+    pub fn residual(self, body: impl FnOnce(Builder) -> Builder) -> Self {
+        let body = body(Builder::new("residual", self.input)).written;
+        self.with(Written::Residual(body))
     }
 
     /// Maps to one long vector.
@@ -134,8 +219,14 @@ impl Builder {
         f: impl FnOnce(&mut Conv2dConfig),
     ) -> Self {
         match self.written.last_mut() {
-            Some(Written::Conv(config)) => f(config),
-            _ => self.written.push(Written::Stray { modifier, value }),
+            Some(Written::Conv { config, .. }) => f(config),
+            _ => {
+                let of = match modifier {
+                    "stride" => "conv(32, 3), max_pool(3) or avg_pool(3)",
+                    _ => CONV,
+                };
+                self.written.push(Written::Stray { modifier, value: Some(value), of });
+            }
         }
         self
     }

@@ -4,11 +4,17 @@ use super::plan::{Planned, PlannedKind, Size};
 use crate::table::{Table, grouped};
 use std::fmt;
 
+/// Bytes of an `f32`.
+const VALUE: usize = size_of::<f32>();
+
 /// One layer in numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerSummary {
-    /// The layer as written.
+    /// The layer as written; on the way around a residual's body it begins with `shortcut: `.
     pub layer: String,
+    /// How many residuals it is within. A residual stands before its layers, and counts only what
+    /// is its own.
+    pub depth: usize,
     /// What comes out for one image.
     pub output: Size,
     /// Weights and biases.
@@ -17,6 +23,10 @@ pub struct LayerSummary {
     pub multiply_adds: usize,
     /// Side of the square of input pixels that one output value depends on; `None` when it is all.
     pub receptive_field: Option<usize>,
+    /// Bytes of the output for one image. A flattening gives on what it gets, so it has none.
+    pub output_bytes: usize,
+    /// Bytes of weights, biases and running statistics.
+    pub tensor_bytes: usize,
 }
 
 /// A network in numbers. `Display` writes it as a text table.
@@ -34,31 +44,14 @@ pub struct Summary {
     pub multiply_adds: usize,
 }
 
+/// Side of the receptive field, and step between those of neighbours, in input pixels (Dumoulin and
+/// Visin 2016); `None` when it is all.
+type Field = Option<(usize, usize)>;
+
 impl Summary {
     pub(super) fn of(name: &str, input: [usize; 3], plan: &[Planned]) -> Self {
-        // Receptive field and step between neighbours, in input pixels (Dumoulin and Visin 2016).
-        let mut field = Some((1, 1));
-        let layers: Vec<LayerSummary> = plan
-            .iter()
-            .map(|planned| {
-                let (n_parameters, multiply_adds) = cost(planned);
-                field = field.and_then(|(side, step)| match planned.kind {
-                    PlannedKind::Conv(c) => Some((side + (c.extent() - 1) * step, step * c.stride)),
-                    PlannedKind::MaxPool { side: window, stride } => {
-                        Some((side + (window - 1) * step, step * stride))
-                    }
-                    PlannedKind::Linear { .. } => None,
-                    PlannedKind::Relu | PlannedKind::Flatten => Some((side, step)),
-                });
-                LayerSummary {
-                    layer: planned.name.clone(),
-                    output: planned.size,
-                    n_parameters,
-                    multiply_adds,
-                    receptive_field: field.map(|(side, _)| side),
-                }
-            })
-            .collect();
+        let mut layers = Vec::new();
+        rows(plan, 0, "", Some((1, 1)), &mut layers);
         Summary {
             name: name.into(),
             input,
@@ -68,34 +61,65 @@ impl Summary {
         }
     }
 
+    /// Bytes of all weights, biases and running statistics.
+    pub fn tensor_bytes(&self) -> usize {
+        self.layers.iter().map(|layer| layer.tensor_bytes).sum()
+    }
+
+    /// Bytes of all layers' outputs for one image.
+    pub fn output_bytes(&self) -> usize {
+        self.layers.iter().map(|layer| layer.output_bytes).sum()
+    }
+
+    /// An estimate of the bytes that a training step with Adam holds: weights, their gradients and
+    /// two moments; for each image of the batch its pixels, all outputs and their gradients. What a
+    /// layer needs while it works, such as unfolded patches, is not in it.
+    pub fn training_bytes(&self, batch: usize) -> usize {
+        let image = self.input.iter().product::<usize>() * VALUE;
+        4 * self.tensor_bytes() + batch * (image + 2 * self.output_bytes())
+    }
+
     /// The summary as a table.
     pub fn table(&self) -> Table {
         let caption = format!(
-            "{}: {} parameters, {} multiply-adds for one image",
+            "{}: {} parameters, {} multiply-adds for one image; memory: weights {}, outputs for one \
+             image {}, training with batches of 64 about {}",
             self.name,
             grouped(self.n_parameters),
-            grouped(self.multiply_adds)
+            grouped(self.multiply_adds),
+            bytes(self.tensor_bytes()),
+            bytes(self.output_bytes()),
+            bytes(self.training_bytes(64))
         );
-        let headers =
-            ["layer", "output", "values", "parameters", "multiply-adds", "receptive field"];
+        let headers = [
+            "layer",
+            "output",
+            "values",
+            "parameters",
+            "multiply-adds",
+            "memory",
+            "receptive field",
+        ];
         let [channels, height, width] = self.input;
         let input = Size::Maps { channels, height, width };
-        let values = grouped(input.len());
         let mut table = Table::new(caption, headers).row([
             "input",
             &input.to_string(),
-            &values,
+            &grouped(input.len()),
             "0",
             "0",
+            &bytes(input.len() * VALUE),
             "1 × 1",
         ]);
         for layer in &self.layers {
             table.push([
-                layer.layer.clone(),
+                // Wide spaces, because HTML folds plain ones.
+                "\u{2003}".repeat(layer.depth) + &layer.layer,
                 layer.output.to_string(),
                 grouped(layer.output.len()),
                 grouped(layer.n_parameters),
                 grouped(layer.multiply_adds),
+                bytes(layer.output_bytes + layer.tensor_bytes),
                 layer
                     .receptive_field
                     .map_or_else(|| "all".into(), |side| format!("{side} × {side}")),
@@ -111,17 +135,77 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Parameters and multiply-adds.
-fn cost(planned: &Planned) -> (usize, usize) {
-    match (planned.kind, planned.size) {
-        (PlannedKind::Conv(config), Size::Maps { height, width, .. }) => {
+/// Adds a row for each layer. Returns the receptive field behind the last.
+fn rows(
+    plan: &[Planned],
+    depth: usize,
+    prefix: &str,
+    mut field: Field,
+    rows_so_far: &mut Vec<LayerSummary>,
+) -> Field {
+    for planned in plan {
+        let before = field;
+        let window = |side: usize, stride: usize| {
+            before.map(|(field, step)| (field + (side - 1) * step, step * stride))
+        };
+        let (mut within, mut around) = (Vec::new(), Vec::new());
+        field = match &planned.kind {
+            PlannedKind::Conv { config, .. } => window(config.extent(), config.stride),
+            PlannedKind::MaxPool { side, stride } | PlannedKind::AvgPool { side, stride } => {
+                window(*side, *stride)
+            }
+            PlannedKind::Linear { .. } | PlannedKind::GlobalAvgPool => None,
+            PlannedKind::Residual { body, shortcut } => {
+                let of_body = rows(body, depth + 1, "", before, &mut within);
+                rows(shortcut, depth + 1, "shortcut: ", before, &mut around);
+                of_body
+            }
+            PlannedKind::BatchNorm { .. }
+            | PlannedKind::Relu
+            | PlannedKind::Nonlinearity(_)
+            | PlannedKind::Dropout { .. }
+            | PlannedKind::Flatten => before,
+        };
+        let (n_parameters, multiply_adds, n_statistics) = cost(planned);
+        let is_copied = !matches!(planned.kind, PlannedKind::Flatten);
+        rows_so_far.push(LayerSummary {
+            layer: format!("{prefix}{}", planned.name),
+            depth,
+            output: planned.size,
+            n_parameters,
+            multiply_adds,
+            receptive_field: field.map(|(side, _)| side),
+            output_bytes: if is_copied { planned.size.len() * VALUE } else { 0 },
+            tensor_bytes: (n_parameters + n_statistics) * VALUE,
+        });
+        rows_so_far.append(&mut within);
+        rows_so_far.append(&mut around);
+    }
+    field
+}
+
+/// Parameters, multiply-adds, and values that are kept but not learnt by gradients.
+fn cost(planned: &Planned) -> (usize, usize, usize) {
+    match (&planned.kind, planned.size) {
+        (PlannedKind::Conv { config, bias }, Size::Maps { height, width, .. }) => {
             let weights = config.n_weights();
-            (weights + config.output_channels, weights * height * width)
+            (weights + usize::from(*bias) * config.output_channels, weights * height * width, 0)
         }
         (PlannedKind::Linear { inputs, outputs }, _) => {
-            (inputs * outputs + outputs, inputs * outputs)
+            (inputs * outputs + outputs, inputs * outputs, 0)
         }
-        _ => (0, 0),
+        (PlannedKind::BatchNorm { features }, size) => (2 * features, size.len(), 2 * features),
+        _ => (0, 0, 0),
+    }
+}
+
+/// `18.8 kB`, in thousands as disks and torchinfo count.
+fn bytes(n: usize) -> String {
+    match n {
+        0..1000 => format!("{n} B"),
+        1000..1_000_000 => format!("{:.1} kB", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        _ => format!("{:.1} GB", n as f64 / 1e9),
     }
 }
 

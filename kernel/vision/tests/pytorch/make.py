@@ -10,6 +10,7 @@ import pathlib
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from safetensors.torch import save_file
 
 HERE = pathlib.Path(__file__).parent
@@ -42,6 +43,56 @@ def convolution(name, generator, x, out, side, **options):
                     d_x=x.grad, d_weight=weight.grad, d_bias=bias.grad))
 
 
+def module(name, generator, module, *shape, train=False):
+    """Any module: its state before, input, output, gradients, and running statistics after."""
+    module = module.double().train(train)
+    for key, value in module.named_parameters():
+        value.data = random(generator, *value.shape)
+    state = {key: value.clone() for key, value in module.state_dict().items() if value.ndim > 0}
+    x = random(generator, *shape).requires_grad_()
+    y = module(x)
+    upstream = random(generator, *y.shape)
+    (y * upstream).sum().backward()
+    gradients = {f"d_{key}": value.grad for key, value in module.named_parameters()}
+    after = {f"after_{key}": value for key, value in module.named_buffers() if value.ndim > 0}
+    save(name, dict(x=x, y=y, upstream=upstream, d_x=x.grad, **state, **gradients, **after))
+
+
+def batch_norm(features, make):
+    """With running statistics that are not those of a new one."""
+    norm = make(features)
+    norm.running_mean.copy_(torch.linspace(-1, 1, features))
+    norm.running_var.copy_(torch.linspace(0.5, 2, features))
+    return norm
+
+
+class Residual(nn.Module):
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+def modules(generator):
+    maps = (3, 4, 6, 5)
+    module("batch_norm_train", generator, batch_norm(4, nn.BatchNorm2d), *maps, train=True)
+    module("batch_norm_eval", generator, batch_norm(4, nn.BatchNorm2d), *maps)
+    module("batch_norm_vectors", generator, batch_norm(7, nn.BatchNorm1d), 5, 7, train=True)
+    module("avg_pool", generator, nn.AvgPool2d(3, stride=2), 2, 3, 7, 6)
+    module("global_avg_pool", generator, nn.AdaptiveAvgPool2d(1), 2, 3, 5, 4)
+    module("max_pool", generator, nn.MaxPool2d(3, stride=2), 2, 3, 7, 6)
+    module("linear", generator, nn.Linear(6, 4), 5, 6)
+    for key, activation in dict(relu=nn.ReLU(), gelu=nn.GELU(), silu=nn.SiLU(), tanh=nn.Tanh(),
+                                sigmoid=nn.Sigmoid(), leaky_relu=nn.LeakyReLU(0.1)).items():
+        module(key, generator, activation, 4, 9)
+    body = nn.Sequential(nn.Conv2d(2, 3, 3, stride=2, padding=1), nn.BatchNorm2d(3), nn.ReLU(),
+                         nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))
+    shortcut = nn.Sequential(nn.Conv2d(2, 3, 1, stride=2), nn.BatchNorm2d(3))
+    module("residual", generator, nn.Sequential(Residual(body, shortcut)), 4, 2, 7, 8, train=True)
+
+
 def network(name, generator):
     """conv(4, 3).padding(1).relu().max_pool(2).linear(5), mean cross-entropy of six images."""
     x = random(generator, 6, 2, 8, 8)
@@ -61,6 +112,7 @@ def main():
     for name, case in CONVOLUTIONS.items():
         convolution(name, generator, **case)
     network("network", generator)
+    modules(generator)
 
 
 main()
