@@ -8,11 +8,13 @@ use serde_json::json;
 
 use crate::channel::send;
 
-/// Called once, after the helpers are loaded: panics are reported in band from here on.
+/// Called once, after the helpers are loaded: panics are reported in band from here on, and an
+/// interrupt reaches a training before it ends the process.
 #[unsafe(no_mangle)]
 #[allow(unsafe_code, reason = "the kernel finds this function by its name")]
 pub extern "C" fn momentum_start() {
     std::panic::set_hook(Box::new(report));
+    crate::interrupt::watch();
 }
 
 /// Called after each cell: what it printed must not wait for the next one.

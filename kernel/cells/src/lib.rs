@@ -13,11 +13,13 @@ mod channel;
 pub mod comm;
 mod display;
 mod hooks;
+mod interrupt;
 mod last;
 mod pipe;
 mod plot;
 mod progress;
 mod rich;
+mod training;
 #[doc(hidden)]
 pub mod variables;
 
@@ -32,6 +34,7 @@ pub use last::LastExpression;
 pub use plot::*;
 pub use progress::{ProgressBar, ProgressIter, progress};
 pub use serde_json;
+pub use training::{download, fit_live};
 
 /// The names that every cell has.
 pub mod prelude {
@@ -40,8 +43,8 @@ pub mod prelude {
 
     pub use crate::plot::*;
     pub use crate::{
-        Bundle, LastExpression, ProgressBar, Show, clear_output, comm, escape, html, image, input,
-        latex, markdown, memory, password, png, progress, serde_json, show, show_as, svg, table,
-        update, vega_lite, vision,
+        Bundle, LastExpression, ProgressBar, Show, clear_output, comm, download, escape, fit_live,
+        html, image, input, latex, markdown, memory, password, png, progress, serde_json, show,
+        show_as, svg, table, update, vega_lite, vision,
     };
 }

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use momentum_memory::prelude::{
     Agent, AgentError, BlockHistory, ClientError, Context, CoreMemory, MemoryDiff, Trace,
 };
-use momentum_vision::prelude::{ConfusionMatrix, History, Picture, Summary, Table};
+use momentum_vision::prelude::{ConfusionMatrix, History, Picture, RateSearch, Summary, Table};
 
 use crate::bundle::{Bundle, Show, escape};
 
@@ -88,6 +88,12 @@ impl Show for History {
     }
 }
 
+impl Show for RateSearch {
+    fn bundle(&self) -> Bundle {
+        self.table().bundle()
+    }
+}
+
 impl Show for ConfusionMatrix {
     fn bundle(&self) -> Bundle {
         self.table().bundle()
@@ -119,7 +125,7 @@ pub(crate) fn rich(value: &dyn Any) -> Option<Bundle> {
     fn of<T: Show + 'static>(value: &dyn Any) -> Option<Bundle> {
         value.downcast_ref::<T>().map(Show::bundle)
     }
-    const TYPES: [Attempt; 16] = [
+    const TYPES: [Attempt; 17] = [
         of::<Bundle>,
         of::<serde_json::Value>,
         of::<Trace>,
@@ -135,6 +141,7 @@ pub(crate) fn rich(value: &dyn Any) -> Option<Bundle> {
         of::<Table>,
         of::<Summary>,
         of::<History>,
+        of::<RateSearch>,
         of::<ConfusionMatrix>,
     ];
     TYPES.iter().find_map(|attempt| attempt(value))

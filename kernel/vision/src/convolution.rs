@@ -105,7 +105,7 @@ pub(crate) struct Convolution {
 
 #[derive(Clone, Debug)]
 enum Algorithm {
-    Direct(Direct),
+    Direct(Box<Direct>),
     Winograd(Winograd),
 }
 
@@ -141,7 +141,7 @@ impl Convolution {
         let input = [height, width];
         let algorithm = match Winograd::new(config, input, output) {
             Some(winograd) => Algorithm::Winograd(winograd),
-            None => Algorithm::Direct(Direct::new(config, input, output)),
+            None => Algorithm::Direct(Box::new(Direct::new(config, input, output))),
         };
         Some(Convolution { config, input, output, algorithm })
     }
@@ -277,7 +277,7 @@ impl Convolution {
                 channels_first(dx_last, self.config.input_channels, dx, |held, new| held + new);
             });
         };
-        let chunk = |((x, dy), dx): ((&[f32], &[f32]), Option<&mut [f32]>)| {
+        let chunk = |((x, dy), dx): (Pair<'_>, Option<&mut [f32]>)| {
             let mut sums = vec![0.0; self.n_sums()];
             let images = x.chunks_exact(self.input_len()).zip(dy.chunks_exact(self.output_len()));
             match dx {
@@ -298,6 +298,9 @@ impl Convolution {
         self.finish(&sums, d_weight, d_bias);
     }
 }
+
+/// Images and the gradients of what a convolution made of them.
+type Pair<'a> = (&'a [f32], &'a [f32]);
 
 /// `sums += dy`, summed over every position.
 struct BiasGradient<'a> {

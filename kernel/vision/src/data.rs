@@ -1,4 +1,5 @@
-//! Labelled images: the data set, its batches, splits and shifts.
+//! Labelled images: data sets from files, folders and a generator; splits, shuffles, augmentation,
+//! and batches that another thread prepares.
 //!
 //! ```
 //! let data = momentum_vision::data::fashion_mnist()?;
@@ -6,51 +7,46 @@
 //! assert_eq!(data.train.class_name(data.train.label(0)), "Ankle boot");
 //! # Ok::<(), momentum_vision::data::DataError>(())
 //! ```
+//!
+//! The embedded [`fashion_mnist`] needs no file. [`Collection`] reads the whole of Fashion-MNIST,
+//! MNIST and CIFAR-10 from a folder, or downloads them once; [`image_folder`] reads pictures sorted
+//! into one folder for each class; [`ShapesConfig`] draws circles, squares, triangles and crosses.
 
+mod augmentation;
+mod batches;
+mod cifar;
+mod collection;
+mod download;
+mod error;
 mod fashion;
+mod folder;
 mod idx;
+mod shapes;
+mod split;
 
+pub use augmentation::Augmentation;
+pub use batches::{Batch, BatchPlan};
+pub use cifar::{CIFAR_CLASSES, Cifar};
+pub use collection::{Collection, data_folder};
+pub use download::{Download, DownloadError, Transfer};
+pub use error::DataError;
 pub use fashion::{FASHION_CLASSES, fashion_mnist};
+pub use folder::{FolderConfig, image_folder};
 pub use idx::Idx;
+pub use shapes::{SHAPE_CLASSES, ShapesConfig};
 
-use std::path::PathBuf;
-
-/// Why data could not be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DataError {
-    /// The bytes are no IDX file, or a broken one.
-    #[error("{file}, byte {offset}: {problem}")]
-    Idx {
-        /// The file, or a name for bytes that have none.
-        file: String,
-        /// Offset into the (decompressed) bytes.
-        offset: usize,
-        /// What was expected, what was found.
-        problem: String,
-    },
-    /// The file could not be read or decompressed.
-    #[error("could not read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Images and labels do not fit each other.
-    #[error("{0}")]
-    Mismatch(String),
-}
+use std::sync::Arc;
 
 /// One image with its label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
+    /// 1 for grey, 3 for red, green and blue.
+    pub channels: usize,
     /// Rows of pixels.
     pub height: usize,
     /// Columns of pixels.
     pub width: usize,
-    /// Grey values row after row, 0 is black.
+    /// Brightness, 0 is black: `[channels, height, width]`, row after row.
     pub pixels: Vec<u8>,
     /// The class index.
     pub label: u8,
@@ -58,14 +54,20 @@ pub struct Image {
     pub class_name: String,
 }
 
-/// Grey images of one size with class labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Images of one size with class labels.
+///
+/// Pixels are shared: a clone, a split or a shuffle copies places and labels only.
+#[derive(Clone, Debug)]
 pub struct Dataset {
-    height: usize,
-    width: usize,
-    pixels: Vec<u8>,
+    /// `[channels, height, width]`.
+    shape: [usize; 3],
+    /// All images of the file, one after the other.
+    pixels: Arc<Vec<u8>>,
+    /// Which images of `pixels` are in this part, in order.
+    places: Vec<u32>,
+    /// `[places]`.
     labels: Vec<u8>,
-    classes: Vec<String>,
+    classes: Arc<Vec<String>>,
 }
 
 /// The three parts of a data set. Only the test part says how good a network is: the validation
@@ -81,7 +83,7 @@ pub struct Splits {
 }
 
 impl Dataset {
-    /// Pairs images, `[n, height, width]`, with labels, `[n]`.
+    /// Pairs grey images, `[n, height, width]`, with labels, `[n]`.
     ///
     /// # Errors
     /// [`DataError::Mismatch`] when shapes or labels do not fit.
@@ -93,11 +95,43 @@ impl Dataset {
                 labels.shape()
             )));
         };
-        if n != n_labels || height * width == 0 {
+        if n != n_labels {
             let problem = format!("{n} images of {height} x {width} pixels with {n_labels} labels");
             return Err(DataError::Mismatch(problem));
         }
-        let (pixels, labels) = (images.into_values(), labels.into_values());
+        let classes = classes.iter().map(|&class| class.to_owned()).collect();
+        let shape = [1, height, width];
+        Self::from_pixels(shape, images.into_values(), labels.into_values(), classes)
+    }
+
+    /// Pairs pixels, `[n, channels, height, width]`, with labels, `[n]`.
+    ///
+    /// # Errors
+    /// [`DataError::Mismatch`] when their numbers do not fit, or a label has no class.
+    ///
+    /// ```
+    /// use momentum_vision::data::Dataset;
+    /// let classes = vec!["dark".to_owned(), "light".to_owned()];
+    /// let data = Dataset::from_pixels([1, 1, 2], vec![0, 9, 250, 255], vec![0, 1], classes)?;
+    /// assert_eq!(data.image(1).pixels, [250, 255]);
+    /// # Ok::<(), momentum_vision::data::DataError>(())
+    /// ```
+    pub fn from_pixels(
+        shape: [usize; 3],
+        pixels: Vec<u8>,
+        labels: Vec<u8>,
+        classes: Vec<String>,
+    ) -> Result<Self, DataError> {
+        let [channels, height, width] = shape;
+        let n = labels.len();
+        let image_len = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+        let whole = image_len.and_then(|len| len.checked_mul(n)) == Some(pixels.len());
+        if image_len.unwrap_or(0) == 0 || !whole || u32::try_from(n).is_err() {
+            return Err(DataError::Mismatch(format!(
+                "{} values are not {n} images of {channels} x {height} x {width}",
+                pixels.len()
+            )));
+        }
         if let Some(at) = labels.iter().position(|&label| usize::from(label) >= classes.len()) {
             return Err(DataError::Mismatch(format!(
                 "image {at} has label {}, but there are {} classes",
@@ -105,8 +139,8 @@ impl Dataset {
                 classes.len()
             )));
         }
-        let classes = classes.iter().map(|&class| class.to_owned()).collect();
-        Ok(Dataset { height, width, pixels, labels, classes })
+        let (pixels, classes) = (Arc::new(pixels), Arc::new(classes));
+        Ok(Dataset { shape, pixels, places: (0..n as u32).collect(), labels, classes })
     }
 
     /// Number of images.
@@ -121,7 +155,7 @@ impl Dataset {
 
     /// `[channels, height, width]` of one image; grey images have one channel.
     pub fn image_shape(&self) -> [usize; 3] {
-        [1, self.height, self.width]
+        self.shape
     }
 
     /// Names of the classes.
@@ -152,9 +186,11 @@ impl Dataset {
     /// # Panics
     /// If there is no such image.
     pub fn image(&self, i: usize) -> Image {
+        let [channels, height, width] = self.shape;
         Image {
-            height: self.height,
-            width: self.width,
+            channels,
+            height,
+            width,
             pixels: self.pixels_of(i).to_vec(),
             label: self.labels[i],
             class_name: self.class_name(self.labels[i]).to_owned(),
@@ -168,8 +204,8 @@ impl Dataset {
         Some(self.image(i))
     }
 
-    /// The images of the given places, `[n, 1, height, width]`, with values from 0 to 1, and their
-    /// labels.
+    /// The images of the given places, `[n, channels, height, width]`, with values from 0 to 1, and
+    /// their labels.
     ///
     /// # Panics
     /// If there is no such image.
@@ -181,72 +217,72 @@ impl Dataset {
         (values, places.iter().map(|&i| self.labels[i]).collect())
     }
 
-    /// Takes the last `per_class` images of each class away into a second data set. Both keep their
-    /// order.
-    pub fn split_last(self, per_class: usize) -> (Dataset, Dataset) {
-        let mut left = vec![per_class; self.classes.len()];
-        let mut taken = vec![false; self.len()];
-        for i in (0..self.len()).rev() {
-            let left = &mut left[usize::from(self.labels[i])];
-            taken[i] = *left > 0;
-            *left = left.saturating_sub(1);
-        }
-        (self.select(|i| !taken[i]), self.select(|i| taken[i]))
-    }
-
-    /// The first `n` images.
-    pub fn first(&self, n: usize) -> Dataset {
-        self.select(|i| i < n)
-    }
-
     /// Every image moved `right` and `down` by so many pixels (negative: left and up). What leaves
     /// the picture is lost; black comes in.
     pub fn shifted(&self, right: isize, down: isize) -> Dataset {
-        let mut pixels = vec![0; self.pixels.len()];
-        let images = pixels.chunks_exact_mut(self.image_len());
-        for (to, from) in images.zip(self.pixels.chunks_exact(self.image_len())) {
-            for (y, row) in to.chunks_exact_mut(self.width).enumerate() {
-                for (x, pixel) in row.iter_mut().enumerate() {
-                    let source = (
-                        y.checked_sub_signed(down).filter(|&y| y < self.height),
-                        x.checked_sub_signed(right).filter(|&x| x < self.width),
-                    );
-                    if let (Some(y), Some(x)) = source {
-                        *pixel = from[y * self.width + x];
-                    }
-                }
+        let [_, height, width] = self.shape;
+        self.redrawn(|from, to, _| {
+            for (from, to) in
+                from.chunks_exact(height * width).zip(to.chunks_exact_mut(height * width))
+            {
+                augmentation::shift(from, to, [height, width], right, down);
             }
-        }
-        Dataset { pixels, ..self.clone() }
+        })
     }
 
+    /// A data set of the same labels whose images `draw` makes: it gets the pixels that are, black
+    /// pixels to draw on, and the image's place.
+    fn redrawn(&self, mut draw: impl FnMut(&[u8], &mut [u8], usize)) -> Dataset {
+        let mut pixels = vec![0; self.len() * self.image_len()];
+        for (i, to) in pixels.chunks_exact_mut(self.image_len()).enumerate() {
+            draw(self.pixels_of(i), to, i);
+        }
+        let places = (0..self.len() as u32).collect();
+        Dataset { pixels: Arc::new(pixels), places, ..self.clone() }
+    }
+
+    /// Number of values of one image.
     fn image_len(&self) -> usize {
-        self.height * self.width
+        self.shape.iter().product()
     }
 
-    fn pixels_of(&self, i: usize) -> &[u8] {
-        &self.pixels[i * self.image_len()..(i + 1) * self.image_len()]
-    }
-
-    fn select(&self, keep: impl Fn(usize) -> bool) -> Dataset {
-        let places: Vec<usize> = (0..self.len()).filter(|&i| keep(i)).collect();
-        Dataset {
-            height: self.height,
-            width: self.width,
-            pixels: places.iter().flat_map(|&i| self.pixels_of(i)).copied().collect(),
-            labels: places.iter().map(|&i| self.labels[i]).collect(),
-            classes: self.classes.clone(),
-        }
+    /// `[channels, height, width]`.
+    pub(crate) fn pixels_of(&self, i: usize) -> &[u8] {
+        let at = self.places[i] as usize * self.image_len();
+        &self.pixels[at..at + self.image_len()]
     }
 }
 
+/// Equal when they hold the same images with the same labels in the same order.
+impl PartialEq for Dataset {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape
+            && self.labels == other.labels
+            && self.classes == other.classes
+            && (0..self.len()).all(|i| self.pixels_of(i) == other.pixels_of(i))
+    }
+}
+
+impl Eq for Dataset {}
+
 impl Image {
-    /// Values from 0 to 1, row after row.
+    /// Values from 0 to 1, `[channels, height, width]`.
     pub fn values(&self) -> Vec<f32> {
         self.pixels.iter().map(|&pixel| scaled(pixel)).collect()
     }
+
+    /// Red, green and blue of each pixel, row after row. Grey has three equal ones.
+    pub fn colours(&self) -> Vec<[u8; 3]> {
+        let area = self.height * self.width;
+        let channel = |c: usize, i: usize| match self.channels {
+            3 => self.pixels[c * area + i],
+            _ => self.pixels[i],
+        };
+        (0..area).map(|i| std::array::from_fn(|c| channel(c, i))).collect()
+    }
 }
 
+/// A pixel as a number from 0 to 1.
 fn scaled(pixel: u8) -> f32 {
     f32::from(pixel) / 255.0
 }
@@ -270,17 +306,31 @@ mod tests {
     }
 
     #[test]
-    fn a_split_is_balanced_and_keeps_the_order() {
+    fn parts_share_their_pixels_and_shift_their_own_images() {
         let (first, last) = tiny().split_last(1);
-        assert_eq!((first.labels(), last.labels()), (&[0u8, 1][..], &[0u8, 1][..]));
-        assert_eq!(last.image(0).pixels, [9, 10, 11, 12]);
+        assert!(Arc::ptr_eq(&first.pixels, &last.pixels));
+        assert_eq!(last.shifted(0, 1).image(0).pixels, [0, 0, 9, 10]);
     }
 
     #[test]
-    fn labels_without_a_class_are_refused() {
+    fn colours_are_shifted_channel_by_channel() {
+        let pixels = (1..=12).collect();
+        let data = Dataset::from_pixels([3, 2, 2], pixels, vec![0], vec!["c".into()]).unwrap();
+        assert_eq!(data.shifted(1, 0).image(0).pixels, [0, 1, 0, 3, 0, 5, 0, 7, 0, 9, 0, 11]);
+        assert_eq!(data.image(0).colours(), [[1, 5, 9], [2, 6, 10], [3, 7, 11], [4, 8, 12]]);
+        assert_eq!(tiny().image(0).colours()[1], [2, 2, 2]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
         let images = Idx::from_values(vec![1, 1, 1], vec![0]).unwrap();
         let labels = Idx::from_values(vec![1], vec![7]).unwrap();
-        let error = Dataset::new(images, labels, &["only"]).unwrap_err();
+        let error = Dataset::new(images.clone(), labels, &["only"]).unwrap_err();
         insta::assert_snapshot!(error, @"image 0 has label 7, but there are 1 classes");
+        let labels = Idx::from_values(vec![2], vec![0, 0]).unwrap();
+        let error = Dataset::new(images, labels, &["only"]).unwrap_err();
+        insta::assert_snapshot!(error, @"1 images of 1 x 1 pixels with 2 labels");
+        let error = Dataset::from_pixels([1, 2, 2], vec![0; 7], vec![0, 0], vec!["a".into()]);
+        insta::assert_snapshot!(error.unwrap_err(), @"7 values are not 2 images of 1 x 2 x 2");
     }
 }

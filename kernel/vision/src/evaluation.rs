@@ -77,26 +77,71 @@ pub struct ShiftCurve {
 /// # Errors
 /// [`LayerError`] when the images do not have the network's input shape.
 pub fn evaluate(network: &Network, data: &Dataset) -> Result<Evaluation, LayerError> {
-    let n_classes = network.n_classes();
-    let mut counts = vec![vec![0; data.classes().len().max(n_classes)]; data.classes().len()];
-    let (mut loss, mut n_correct) = (0.0f64, 0usize);
-    let places: Vec<usize> = (0..data.len()).collect();
-    for places in places.chunks(crate::network::EVALUATION_BATCH) {
-        let (values, labels) = data.batch(places);
-        for (scores, &label) in network.scores(values)?.chunks_exact_mut(n_classes).zip(&labels) {
-            let label = usize::from(label);
-            let prediction = crate::network::best(scores);
-            counts[label][prediction] += 1;
-            n_correct += usize::from(prediction == label);
-            let target = scores.get(label).copied().unwrap_or(f32::NEG_INFINITY);
-            let (max, total) = softmax(scores);
-            loss += f64::from(max - target) + libm::log(f64::from(total));
-        }
+    let mut seen = Tally::new(network, data);
+    seen.add_all(network, data, &mut || true)?;
+    Ok(seen.evaluation(network, data))
+}
+
+/// [`evaluate`] that asks before each batch whether to go on; `None` if not.
+pub(crate) fn evaluate_while(
+    network: &Network,
+    data: &Dataset,
+    keep_going: &mut dyn FnMut() -> bool,
+) -> Result<Option<Evaluation>, LayerError> {
+    let mut seen = Tally::new(network, data);
+    let whole = seen.add_all(network, data, keep_going)?;
+    Ok(whole.then(|| seen.evaluation(network, data)))
+}
+
+/// An evaluation under way.
+struct Tally {
+    counts: Vec<Vec<usize>>,
+    loss: f64,
+    n_correct: usize,
+}
+
+impl Tally {
+    fn new(network: &Network, data: &Dataset) -> Self {
+        let n_classes = data.classes().len();
+        let counts = vec![vec![0; n_classes.max(network.n_classes())]; n_classes];
+        Tally { counts, loss: 0.0, n_correct: 0 }
     }
-    let n = data.len().max(1) as f64;
-    let classes = data.classes().to_vec();
-    let confusion = ConfusionMatrix { network: network.name().into(), classes, counts };
-    Ok(Evaluation { loss: loss / n, accuracy: n_correct as f64 / n, confusion })
+
+    /// Looks at all images. Whether it was let go on to the end.
+    fn add_all(
+        &mut self,
+        network: &Network,
+        data: &Dataset,
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, LayerError> {
+        let n_classes = network.n_classes();
+        let places: Vec<usize> = (0..data.len()).collect();
+        for places in places.chunks(crate::network::EVALUATION_BATCH) {
+            if !keep_going() {
+                return Ok(false);
+            }
+            let (values, labels) = data.batch(places);
+            let mut scores = network.scores(values)?;
+            for (scores, &label) in scores.chunks_exact_mut(n_classes).zip(&labels) {
+                let label = usize::from(label);
+                let prediction = crate::network::best(scores);
+                self.counts[label][prediction] += 1;
+                self.n_correct += usize::from(prediction == label);
+                let target = scores.get(label).copied().unwrap_or(f32::NEG_INFINITY);
+                let (max, total) = softmax(scores);
+                self.loss += f64::from(max - target) + libm::log(f64::from(total));
+            }
+        }
+        Ok(true)
+    }
+
+    fn evaluation(self, network: &Network, data: &Dataset) -> Evaluation {
+        let n = data.len().max(1) as f64;
+        let classes = data.classes().to_vec();
+        let network = network.name().into();
+        let confusion = ConfusionMatrix { network, classes, counts: self.counts };
+        Evaluation { loss: self.loss / n, accuracy: self.n_correct as f64 / n, confusion }
+    }
 }
 
 /// Accuracy on images shifted by 0 to `max` pixels.

@@ -8,16 +8,20 @@
 //!
 //! This file and its children alone name `plotters`.
 
+mod architecture;
 mod chart;
 mod colour;
 mod grid;
+mod live;
 mod matrix;
 mod panel;
 #[cfg(test)]
 mod tests;
 
+pub use architecture::architecture;
 pub use chart::{learning_curves, shift_curves};
 pub use grid::{batch_preview, edge_share, first_layer_kernels, layer_maps};
+pub use live::{live_training, rate_search, training_view};
 pub use matrix::confusion_matrix;
 
 use crate::layer::LayerError;

@@ -145,7 +145,7 @@ pub(crate) fn multiply_parallel(a: Matrix<'_>, b: Matrix<'_>, start: Start, c: &
 }
 
 /// Cuts a row-major matrix into blocks of `width` columns, each as its rows.
-pub(crate) fn columns_of(c: &mut [f32], columns: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
+fn columns_of(c: &mut [f32], columns: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
     let mut blocks: Vec<Vec<&mut [f32]>> = Vec::new();
     blocks.resize_with(columns.div_ceil(width), Vec::new);
     for row in c.chunks_exact_mut(columns) {
@@ -160,7 +160,7 @@ pub(crate) fn columns_of(c: &mut [f32], columns: usize, width: usize) -> Vec<Vec
 ///
 /// # Panics
 /// If the shapes do not fit each other.
-pub(crate) fn product(
+fn product(
     instructions: Instructions,
     a: Matrix<'_>,
     b: Matrix<'_>,
@@ -254,13 +254,7 @@ fn load<L: Lanes>(
 
 /// Writes the first `width` of two vectors of sums.
 #[inline(always)]
-pub(crate) fn store<L: Lanes>(
-    lanes: L,
-    sums: &[L::Vector; 2],
-    c: &mut [f32],
-    at: usize,
-    width: usize,
-) {
+fn store<L: Lanes>(lanes: L, sums: &[L::Vector; 2], c: &mut [f32], at: usize, width: usize) {
     lanes.store_at(sums[0], c, at, width.min(LANES));
     if width > LANES {
         lanes.store_at(sums[1], c, at + LANES, width - LANES);

@@ -84,14 +84,19 @@ impl From<CpuError> for LayerError {
     }
 }
 
-/// Weights drawn uniformly from `-b .. b` with `b = sqrt(3 / fan_in)`, which gives them a variance of
+/// The bound of first weights, drawn uniformly on both sides of zero: it gives them a variance of
 /// 1 / fan_in (LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998).
+pub(crate) fn bound(fan_in: usize) -> f32 {
+    (3.0 / fan_in.max(1) as f32).sqrt()
+}
+
+/// First weights.
 fn weights<S: Shape>(
     shape: S,
     fan_in: usize,
     random: &mut Random,
 ) -> Result<Tensor<S, f32, Cpu>, LayerError> {
-    let bound = (3.0 / fan_in.max(1) as f32).sqrt();
+    let bound = bound(fan_in);
     let values = (0..shape.num_elements()).map(|_| random.uniform(-bound, bound)).collect();
     Ok(Cpu::default().try_tensor_from_vec(values, shape)?)
 }

@@ -33,6 +33,7 @@ pub mod prelude;
 pub mod random;
 pub mod table;
 pub mod training;
+pub mod typed;
 pub mod weights;
 
 mod convolution;

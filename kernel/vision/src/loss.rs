@@ -17,6 +17,19 @@ pub fn cross_entropy<T: Tape<f32, Cpu>>(
     logits: Vectors<T>,
     labels: &[u8],
 ) -> Result<Tensor<Rank0, f32, Cpu, T>, LayerError> {
+    smoothed_cross_entropy(logits, labels, 0.0)
+}
+
+/// [`cross_entropy`] against labels of which a share, `smoothing`, is spread evenly over all classes
+/// (Szegedy and others 2016), as PyTorch's `label_smoothing` does.
+///
+/// # Errors
+/// As [`cross_entropy`].
+pub fn smoothed_cross_entropy<T: Tape<f32, Cpu>>(
+    logits: Vectors<T>,
+    labels: &[u8],
+    smoothing: f32,
+) -> Result<Tensor<Rank0, f32, Cpu, T>, LayerError> {
     let (logits, mut tape) = logits.try_contiguous()?.split_tape();
     let &(batch, classes) = logits.shape();
     let greatest = labels.iter().max().map_or(0, |&label| usize::from(label));
@@ -28,13 +41,23 @@ pub fn cross_entropy<T: Tape<f32, Cpu>>(
         });
     }
     let mut gradient = values(&logits);
+    let spread = smoothing / classes as f32;
     let mut sum = 0.0f64;
     for (row, &label) in gradient.chunks_exact_mut(classes).zip(labels) {
         let label = usize::from(label);
         let target = row[label];
+        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / classes as f64;
         let (max, total) = softmax(row);
-        sum += f64::from(max - target) + libm::log(f64::from(total));
-        row[label] -= 1.0;
+        let log_total = libm::log(f64::from(total));
+        sum += if smoothing == 0.0 {
+            f64::from(max - target) + log_total
+        } else {
+            let smoothing = f64::from(smoothing);
+            let aim = (1.0 - smoothing) * f64::from(target) + smoothing * mean;
+            f64::from(max) - aim + log_total
+        };
+        row.iter_mut().for_each(|x| *x -= spread);
+        row[label] -= 1.0 - smoothing;
     }
     let loss = (sum / batch as f64) as f32;
     let output = Cpu::default().try_tensor_from_vec(vec![loss], ())?;

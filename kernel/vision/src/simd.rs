@@ -144,6 +144,7 @@ impl Lanes for Portable {
 /// If a step reaches beyond `a` or `b`.
 #[expect(clippy::too_many_arguments, reason = "two walks and a length; a struct would hide them")]
 #[allow(unsafe_code, reason = "bounds are checked once before the loop instead of at each step")]
+#[allow(clippy::needless_range_loop, reason = "r and c are the places in the register tile")]
 #[inline(always)]
 pub(crate) fn accumulate<L: Lanes, const R: usize, const C: usize>(
     lanes: L,
@@ -210,8 +211,8 @@ impl Steps {
 ///
 /// # Panics
 /// If a step reaches beyond `a` or `b`.
-#[expect(clippy::too_many_arguments, reason = "two walks; a struct would hide them")]
 #[allow(unsafe_code, reason = "bounds are checked once before the loop instead of at each step")]
+#[allow(clippy::needless_range_loop, reason = "r and c are the places in the register tile")]
 #[inline(always)]
 pub(crate) fn accumulate_steps<L: Lanes, const R: usize, const C: usize>(
     lanes: L,

@@ -2,7 +2,9 @@
 //! `safetensors.torch.save_file` and `load_file`.
 //!
 //! A file is data from outside: it is checked before anything is believed, and an error names the
-//! tensor. This file alone names the `safetensors` crate.
+//! tensor. This file and its children alone name the `safetensors` crate.
+
+pub(crate) mod records;
 
 use crate::replacement;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
@@ -37,7 +39,7 @@ pub enum WeightsError {
         source: std::io::Error,
     },
     /// The file is not safetensors, or cut short, or damaged.
-    #[error("{origin} is not a whole safetensors file: {problem}\n    change: {change}")]
+    #[error("{origin} is not a whole safetensors file: {problem}\n  change: {change}")]
     Format {
         /// The file.
         origin: String,
@@ -61,7 +63,7 @@ pub enum WeightsError {
     },
     /// Tensors are missing, or are not the network's.
     #[error(
-        "{origin} does not hold the weights of {network}\n   missing: {}\n   unknown: {}\n    change: {change}",
+        "{origin}: these are not the weights of the {network}\n  missing: {}\n  unknown: {}\n   change: {change}",
         listed(missing),
         listed(unknown)
     )]
@@ -95,7 +97,7 @@ pub enum WeightsError {
     },
     /// A value that no network can compute with.
     #[error(
-        "{origin}: tensor {tensor}, value {place}: expected {expected}, got {got}\n    change: take an earlier checkpoint; training went wrong before this one"
+        "{origin}: tensor {tensor}, value {place}: expected {expected}, got {got}\n  change: take an earlier checkpoint; training went wrong before this one"
     )]
     Value {
         /// The file.

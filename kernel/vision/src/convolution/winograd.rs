@@ -7,6 +7,11 @@
 //! the transposes of the same three maps: what arrives at `Y` goes through `A`, and on through `B` to
 //! the image and through `G` to the kernel.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "rows and columns of a tile are turned into each other: the indices say how"
+)]
+
 use super::{Conv2dConfig, Filters, Scratch};
 use crate::gemm::PANEL;
 use crate::simd::{self, Kernel, LANES, Lanes, accumulate};

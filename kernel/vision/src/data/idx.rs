@@ -3,8 +3,12 @@
 
 use super::DataError;
 use flate2::read::GzDecoder;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+
+/// The first two bytes of a gzip file.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The only type of value that is read: unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
@@ -30,15 +34,20 @@ impl Idx {
     /// # Errors
     /// [`DataError::Read`] when it cannot be opened, else as [`Idx::parse`].
     pub fn read(path: &Path) -> Result<Self, DataError> {
-        let bytes = std::fs::read(path)
-            .map_err(|source| DataError::Read { path: path.to_owned(), source })?;
-        Self::parse(&path.display().to_string(), &bytes)
+        let file = path.display().to_string();
+        let unreadable = |source| DataError::Read { path: path.to_owned(), source };
+        let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
+        let is_packed = reader.fill_buf().map_err(unreadable)?.starts_with(&GZIP);
+        match is_packed {
+            true => Self::from_reader(&file, GzDecoder::new(reader)),
+            false => Self::from_reader(&file, reader),
+        }
     }
 
     /// Reads bytes, gzip-compressed or not. `file` names them in errors.
     ///
     /// # Errors
-    /// [`DataError::Read`] for broken gzip, [`DataError::Idx`] with file and byte offset for the rest.
+    /// [`DataError::Read`] for broken gzip, [`DataError::Format`] with file and byte offset for the rest.
     ///
     /// ```
     /// use momentum_vision::data::Idx;
@@ -49,7 +58,7 @@ impl Idx {
     /// # Ok::<(), momentum_vision::data::DataError>(())
     /// ```
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, DataError> {
-        if bytes.starts_with(&[0x1f, 0x8b]) {
+        if bytes.starts_with(&GZIP) {
             Self::from_reader(file, GzDecoder::new(bytes))
         } else {
             Self::from_reader(file, bytes)
@@ -57,9 +66,11 @@ impl Idx {
     }
 
     fn from_reader(file: &str, mut reader: impl Read) -> Result<Self, DataError> {
-        let fail = |offset, problem: String| DataError::Idx { file: file.into(), offset, problem };
+        let fail =
+            |offset, problem: String| DataError::Format { file: file.into(), offset, problem };
         let mut read = |offset: usize, len: usize| {
-            let mut bytes = Vec::new();
+            // A header may lie about the length; a whole MNIST fits without growing.
+            let mut bytes = Vec::with_capacity(len.min(1 << 26));
             let got = reader.by_ref().take(len as u64).read_to_end(&mut bytes);
             got.map(|_| bytes).map_err(|source| match offset {
                 0 => DataError::Read { path: file.into(), source },

@@ -222,5 +222,5 @@ fn title(panel: &mut Panel, text: &str) {
 }
 
 fn grey(image: &Image) -> Vec<Rgb> {
-    image.pixels.iter().map(|&pixel| [pixel; 3]).collect()
+    image.colours()
 }

@@ -46,8 +46,11 @@ fn charts_and_matrix() {
         validation_loss: 1.1,
         validation_accuracy: 0.4,
     };
-    let history =
-        History { network: "CNN".into(), epochs: (1..=3).map(epoch).collect(), interrupted: false };
+    let history = History {
+        network: "CNN".into(),
+        epochs: (1..=3).map(epoch).collect(),
+        ..Default::default()
+    };
     check(&learning_curves(&[history]).unwrap(), 0);
     let data = fashion_mnist().unwrap().test.first(50);
     check(&confusion_matrix(&evaluate(&network(), &data).unwrap().confusion), 0);

@@ -46,6 +46,11 @@ impl Conv2d {
         Ok(Conv2d { config, weight, bias, input_gradient: true })
     }
 
+    /// A convolution with these tensors.
+    pub(crate) fn of(config: Conv2dConfig, weight: Maps, bias: Tensor<(usize,), f32, Cpu>) -> Self {
+        Conv2d { config, weight, bias, input_gradient: true }
+    }
+
     /// Side, stride, padding and the like.
     pub fn config(&self) -> &Conv2dConfig {
         &self.config

@@ -254,7 +254,7 @@ mod tests {
     fn too_much_pooling() {
         insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).max_pool(4).max_pool(4)), @"
         layer 2, max_pool(4), does not fit
-          expected: maps of at least 4 × 4 pixels, and a window of at least 1
+          expected: maps of at least 4 × 4 pixels
                got: 1 maps of 2 × 2 pixels
             change: pool less often, use a smaller window, or pad the convolutions before it so that the maps shrink less
         ");
@@ -274,9 +274,9 @@ mod tests {
     fn a_modifier_on_its_own() {
         insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).conv(32, 3).relu().padding(1)), @"
         layer 3, padding(1), does not fit
-          expected: a conv(..) right before padding(..), whose setting it changes
+          expected: a conv(32, 3) right before padding(..), whose setting it changes
                got: another layer, or none
-            change: write it directly behind the convolution: .conv(32, 3).padding(..)
+            change: write it directly behind that layer: .conv(32, 3).padding(..)
         ");
     }
 
@@ -297,6 +297,81 @@ mod tests {
           expected: numbers of channels that 2 groups divide evenly
                got: 3 channels in, 32 out
             change: choose groups that divide both numbers
+        ");
+    }
+
+    #[test]
+    fn a_residual_whose_body_shrinks_the_maps() {
+        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).residual(|b| b.conv(8, 3).relu())), @"
+        layer 1, residual(..), does not fit
+          expected: a body that gives 1 × 28 × 28, or as many rows and columns at a stride
+               got: a body that makes 8 × 26 × 26 of 1 × 28 × 28, which cannot be added
+            change: pad the convolutions of the body so that the maps keep their size: .conv(16, 3).padding(1)
+        ");
+    }
+
+    #[test]
+    fn a_layer_within_a_residual() {
+        let body = |b: Builder| b.conv(8, 3).padding(1).relu().max_pool(40);
+        insta::assert_snapshot!(fails(Cnn::on([1, 28, 28]).relu().residual(body)), @"
+        layer 2, max_pool(40), number 3 within residual(..), does not fit
+          expected: maps of at least 40 × 40 pixels
+               got: 8 maps of 28 × 28 pixels
+            change: pool less often, use a smaller window, or pad the convolutions before it so that the maps shrink less
+        ");
+        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).residual(|b| b)), @"
+        layer 1, residual(..), does not fit
+          expected: layers to go around
+               got: none
+            change: write them on the builder that comes in: .residual(|b| b.conv(16, 3).padding(1))
+        ");
+    }
+
+    #[test]
+    fn pooling_that_cannot_be() {
+        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).avg_pool(9)), @"
+        layer 1, avg_pool(9), does not fit
+          expected: maps of at least 9 × 9 pixels
+               got: 1 maps of 8 × 8 pixels
+            change: pool less often, use a smaller window, or pad the convolutions before it so that the maps shrink less
+        ");
+        insta::assert_snapshot!(fails(Mlp::on([1, 8, 8]).hidden(5).global_avg_pool()), @"
+        layer 4, global_avg_pool(), does not fit
+          expected: maps: channels × height × width
+               got: a vector of 5 features, which has no neighbouring pixels any more
+            change: put convolutions and pooling before the first flatten() or linear(..)
+        ");
+        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).max_pool(2).stride(0)), @"
+        layer 1, max_pool(2).stride(0), does not fit
+          expected: a window and a stride of at least 1
+               got: a window of 2 and a stride of 0
+            change: raise what is 0
+        ");
+        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).relu().stride(2)), @"
+        layer 2, stride(2), does not fit
+          expected: a conv(32, 3), max_pool(3) or avg_pool(3) right before stride(..), whose setting it changes
+               got: another layer, or none
+            change: write it directly behind that layer: .conv(32, 3).stride(..)
+        ");
+    }
+
+    #[test]
+    fn a_share_that_drops_all() {
+        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).dropout(25.0)), @"
+        layer 1, dropout(25), does not fit
+          expected: a share of at least 0 and below 1
+               got: 25
+            change: give the share of values to drop: dropout(0.25) drops a quarter of them
+        ");
+    }
+
+    #[test]
+    fn a_bias_of_nothing() {
+        insta::assert_snapshot!(fails(Cnn::on([1, 8, 8]).relu().no_bias()), @"
+        layer 2, no_bias(), does not fit
+          expected: a conv(32, 3) right before no_bias(), whose setting it changes
+               got: another layer, or none
+            change: write it directly behind that layer: .conv(32, 3).no_bias()
         ");
     }
 

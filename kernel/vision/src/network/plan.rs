@@ -220,12 +220,13 @@ fn fit(layer: &Written, size: Size) -> Result<(PlannedKind, Size), Misfit> {
             ]));
         }
         (Written::Residual(body), size) => residual(body, size)?,
-        (Written::Stray { modifier, of, .. }, _) => {
+        (Written::Stray { modifier, value, of }, _) => {
             let example = &of[..=of.find(')').unwrap_or(of.len() - 1)];
+            let call = format!("{modifier}({})", if value.is_some() { ".." } else { "" });
             return Err(Misfit::from([
-                format!("a {of} right before {modifier}(..), whose setting it changes"),
+                format!("a {of} right before {call}, whose setting it changes"),
                 "another layer, or none".into(),
-                format!("write it directly behind that layer: .{example}.{modifier}(..)"),
+                format!("write it directly behind that layer: .{example}.{call}"),
             ]));
         }
     };
@@ -255,7 +256,8 @@ fn residual(body: &[Written], size: Size) -> Result<(PlannedKind, Size), Misfit>
             return Err(Misfit::from([
                 format!("a body that gives {size}, or as many rows and columns at a stride"),
                 format!("a body that makes {last} of {size}, which cannot be added"),
-                "pad the convolutions of the body so that the maps keep their size: .conv(16,                  3).padding(1)"
+                "pad the convolutions of the body so that the maps keep their size: \
+                 .conv(16, 3).padding(1)"
                     .into(),
             ]));
         };
@@ -296,9 +298,16 @@ fn shortcut_stride(from: Size, to: Size) -> Option<usize> {
 
 fn pooled(side: usize, stride: usize, size: Size) -> Result<Size, Misfit> {
     let Size::Maps { channels, height, width } = size else { return Ok(size) };
-    if side == 0 || stride == 0 || side > height || side > width {
+    if side == 0 || stride == 0 {
         return Err(Misfit::from([
-            format!("maps of at least {0} × {0} pixels, and a window of at least 1", side.max(1)),
+            "a window and a stride of at least 1".into(),
+            format!("a window of {side} and a stride of {stride}"),
+            "raise what is 0".into(),
+        ]));
+    }
+    if side > height || side > width {
+        return Err(Misfit::from([
+            format!("maps of at least {side} × {side} pixels"),
             format!("{channels} maps of {height} × {width} pixels"),
             "pool less often, use a smaller window, or pad the convolutions before it so that the \
              maps shrink less"

@@ -73,7 +73,7 @@ pub fn lenet5() -> Result<Network, NetworkError> {
 
 /// A small VGG (Simonyan and Zisserman 2014) with batch normalisation: three blocks of two
 /// convolutions and a pooling, 16, 32 and 64 maps deep, then 128 features with dropout. For images of
-/// `[channels, height, width]`, at least 8 x 8 pixels; [3, 32, 32] and ten classes make 205,226
+/// `[channels, height, width]`, at least 8 x 8 pixels; [3, 32, 32] and ten classes make 205,018
 /// parameters.
 ///
 /// # Errors

@@ -113,8 +113,8 @@ impl Summary {
         ]);
         for layer in &self.layers {
             table.push([
-                // Wide spaces, because HTML folds plain ones.
-                "\u{2003}".repeat(layer.depth) + &layer.layer,
+                // Spaces that HTML does not fold.
+                "\u{a0}\u{a0}".repeat(layer.depth) + &layer.layer,
                 layer.output.to_string(),
                 grouped(layer.output.len()),
                 grouped(layer.n_parameters),
@@ -211,29 +211,42 @@ fn bytes(n: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::network::{lenet5, mlp, mnist_cnn};
+    use crate::network::{lenet5, mini_resnet, mini_vgg, mlp, mnist_cnn};
 
     #[test]
     fn lenet5_in_numbers() {
         insta::assert_snapshot!(lenet5().unwrap().summary(), @"
-        LeNet-5: 61,706 parameters, 416,520 multiply-adds for one image
+        LeNet-5: 61,706 parameters, 416,520 multiply-adds for one image; memory: weights 246.8 kB, outputs for one image 58.4 kB, training with batches of 64 about 8.7 MB
 
-        layer                        output  values  parameters  multiply-adds  receptive field
-        ─────────────────────  ────────────  ──────  ──────────  ─────────────  ───────────────
-        input                   1 × 28 × 28     784           0              0  1 × 1
-        conv(6, 5).padding(2)   6 × 28 × 28   4,704         156        117,600  5 × 5
-        relu()                  6 × 28 × 28   4,704           0              0  5 × 5
-        max_pool(2)             6 × 14 × 14   1,176           0              0  6 × 6
-        conv(16, 5)            16 × 10 × 10   1,600       2,416        240,000  14 × 14
-        relu()                 16 × 10 × 10   1,600           0              0  14 × 14
-        max_pool(2)              16 × 5 × 5     400           0              0  16 × 16
-        flatten()                       400     400           0              0  16 × 16
-        linear(120)                     120     120      48,120         48,000  all
-        relu()                          120     120           0              0  all
-        linear(84)                       84      84      10,164         10,080  all
-        relu()                           84      84           0              0  all
-        linear(10)                       10      10         850            840  all
+        layer                        output  values  parameters  multiply-adds    memory  receptive field
+        ─────────────────────  ────────────  ──────  ──────────  ─────────────  ────────  ───────────────
+        input                   1 × 28 × 28     784           0              0    3.1 kB  1 × 1
+        conv(6, 5).padding(2)   6 × 28 × 28   4,704         156        117,600   19.4 kB  5 × 5
+        relu()                  6 × 28 × 28   4,704           0              0   18.8 kB  5 × 5
+        max_pool(2)             6 × 14 × 14   1,176           0              0    4.7 kB  6 × 6
+        conv(16, 5)            16 × 10 × 10   1,600       2,416        240,000   16.1 kB  14 × 14
+        relu()                 16 × 10 × 10   1,600           0              0    6.4 kB  14 × 14
+        max_pool(2)              16 × 5 × 5     400           0              0    1.6 kB  16 × 16
+        flatten()                       400     400           0              0       0 B  16 × 16
+        linear(120)                     120     120      48,120         48,000  193.0 kB  all
+        relu()                          120     120           0              0     480 B  all
+        linear(84)                       84      84      10,164         10,080   41.0 kB  all
+        relu()                           84      84           0              0     336 B  all
+        linear(10)                       10      10         850            840    3.4 kB  all
         ");
+    }
+
+    #[test]
+    fn a_residual_stands_before_its_layers() {
+        insta::assert_snapshot!(mini_resnet([3, 32, 32], 10).unwrap().summary(), @"");
+        let (vgg, resnet) =
+            (mini_vgg([3, 32, 32], 10).unwrap(), mini_resnet([3, 32, 32], 10).unwrap());
+        let counts = [vgg.summary().n_parameters, resnet.summary().n_parameters];
+        let held = |network: &crate::network::Network| -> usize {
+            network.parameters().iter().map(|(_, values)| values.len()).sum()
+        };
+        assert_eq!(counts, [held(&vgg), held(&resnet)]);
+        insta::assert_snapshot!(format!("{counts:?}"), @"[205018, 78042]");
     }
 
     #[test]

@@ -161,9 +161,9 @@ impl Network {
             .filter(|given| !expected.contains(&given.name))
             .map(|given| given.name.clone())
             .collect();
-        if names.len() < given.len() {
-            unknown.push("a name that comes twice".into());
-        }
+        let again = |name: &str| given.iter().filter(|given| given.name == name).count() > 1;
+        let twice = names.iter().filter(|name| again(name));
+        unknown.extend(twice.map(|name| format!("{name}, which comes twice")));
         if missing.is_empty() && unknown.is_empty() {
             return None;
         }
@@ -267,5 +267,67 @@ fn check_values(tensor: &NamedTensor, origin: &str) -> Result<(), WeightsError> 
             expected,
             got: tensor.values[place],
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loss::cross_entropy;
+    use crate::network::{Cnn, mini_resnet, mini_vgg};
+    use crate::random::Random;
+    use dfdx::tensor::{Gradients, Trace};
+    use dfdx::tensor_ops::Backward;
+
+    /// The gradients of all parameters.
+    struct Read(Gradients<f32, Cpu>, Vec<f32>);
+
+    impl ParameterVisitor for Read {
+        fn visit<S: Shape>(&mut self, parameter: &mut Tensor<S, f32, Cpu>) {
+            self.1.extend(self.0.get_or_alloc_mut(parameter).unwrap().iter());
+        }
+    }
+
+    /// Gradients and running statistics after one step of training with so many threads.
+    fn step(make: &(dyn Fn() -> Network + Sync), threads: usize) -> (Vec<f32>, Vec<NamedTensor>) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let (mut network, mut random) = (make(), Random::new(6));
+            let n = 9 * network.input_shape().iter().product::<usize>();
+            let pixels = (0..n).map(|_| random.uniform(0.0, 1.0)).collect();
+            let images = network.tensor(pixels).unwrap().leaky_trace();
+            let scores = network.forward_train(images, &mut random).unwrap();
+            let loss = cross_entropy(scores, &[0, 1, 2, 0, 1, 2, 0, 1, 2]).unwrap();
+            let mut read = Read(loss.backward(), Vec::new());
+            network.each_parameter(&mut read);
+            (read.1, network.tensors())
+        })
+    }
+
+    #[test]
+    fn the_same_bits_for_any_number_of_threads() {
+        let mixed = || {
+            let cnn = Cnn::on([2, 9, 9]).avg_pool(2).conv(5, 3).gelu().dropout(0.3);
+            cnn.global_avg_pool().linear(40).batch_norm().silu().seed(1).classes(3).unwrap()
+        };
+        let nets: [&(dyn Fn() -> Network + Sync); 3] =
+            [&mixed, &|| mini_vgg([1, 8, 8], 3).unwrap(), &|| mini_resnet([2, 8, 8], 3).unwrap()];
+        for make in nets {
+            let one = step(make, 1);
+            assert!(one.0.iter().any(|gradient| *gradient != 0.0));
+            assert_eq!(one, step(make, 2));
+            assert_eq!(one, step(make, 4));
+        }
+    }
+
+    #[test]
+    fn parameters_have_names_in_words() {
+        let network = mini_resnet([1, 8, 8], 2).unwrap();
+        assert_eq!(
+            network.parameter_name(0),
+            "a weight of layer 1, conv(16, 3).padding(1).no_bias(),"
+        );
+        assert_eq!(network.parameter_name(2), "a bias of layer 2, batch_norm(),");
+        assert_eq!(network.parameter_name(3), "a weight of layer 4, residual(..),");
     }
 }

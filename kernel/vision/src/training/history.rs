@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Epoch {
     /// Number of the pass, from 1.
     pub epoch: usize,
-    /// Mean cross-entropy while learning, in nats.
+    /// Mean of what the steps lessened, cross-entropy with label smoothing if there is some, in nats.
     pub train_loss: f64,
     /// Share of right answers while learning.
     pub train_accuracy: f64,
@@ -18,28 +18,43 @@ pub struct Epoch {
     pub validation_accuracy: f64,
 }
 
+/// How a training ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// After all its epochs.
+    #[default]
+    Complete,
+    /// Someone asked it to stop.
+    Interrupted,
+    /// It got no better ([`EarlyStopping`](super::EarlyStopping)).
+    Early,
+}
+
 /// Losses and accuracies of a training. It holds no times, so it is the same for every run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// The network's name.
     pub network: String,
     /// Epoch by epoch.
     pub epochs: Vec<Epoch>,
-    /// Whether training was asked to stop before its end.
-    pub interrupted: bool,
+    /// How it ended.
+    pub ending: Ending,
+    /// The epoch after which the network was as it is now, if it went back to an earlier one.
+    pub kept: Option<usize>,
 }
 
 impl History {
-    pub(super) fn new(network: &str) -> Self {
-        History { network: network.into(), epochs: Vec::new(), interrupted: false }
-    }
-
     /// The history as a table.
     pub fn table(&self) -> Table {
-        let caption = match self.interrupted {
-            true => format!("Training of the {}, interrupted", self.network),
-            false => format!("Training of the {}", self.network),
+        let mut caption = format!("Training of the {}", self.network);
+        caption += match self.ending {
+            Ending::Complete => "",
+            Ending::Interrupted => ", interrupted",
+            Ending::Early => ", stopped early",
         };
+        if let Some(epoch) = self.kept {
+            caption += &format!(", back to epoch {epoch}");
+        }
         let headers =
             ["epoch", "train loss", "validation loss", "train accuracy", "validation accuracy"];
         let mut table = Table::new(caption, headers);

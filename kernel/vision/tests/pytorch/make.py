@@ -1,4 +1,4 @@
-"""Make the stored PyTorch results that tests/gradients.rs compares with.
+"""Make the stored PyTorch results that tests/testsuite compares with.
 
     pip install torch safetensors numpy && python3 make.py
 

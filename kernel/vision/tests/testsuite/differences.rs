@@ -1,109 +1,12 @@
-//! The maths, checked against someone else's: stored PyTorch results, and finite differences.
+//! Layers against finite differences, and shapes that do not fit.
 
 use dfdx::prelude::*;
 use momentum_vision::layer::{
-    Conv2d, Conv2dConfig, Flatten, Linear, Maps, MaxPool2d, Relu, Vectors,
+    AvgPool2d, BatchNorm, Conv2d, Conv2dConfig, Dropout, GlobalAvgPool, LayerError, Linear, Maps,
+    MaxPool2d, Nonlinearity, Relu, Residual, Vectors,
 };
 use momentum_vision::loss::cross_entropy;
 use momentum_vision::random::Random;
-use safetensors::SafeTensors;
-
-/// A stored case: tensors by name.
-struct Case(SafeTensors<'static>);
-
-impl Case {
-    fn get(&self, name: &str) -> (Vec<f32>, Vec<usize>) {
-        let tensor = self.0.tensor(name).unwrap();
-        let (values, rest) = tensor.data().as_chunks::<4>();
-        assert!(rest.is_empty());
-        (values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(), tensor.shape().to_vec())
-    }
-
-    fn maps(&self, name: &str) -> Maps {
-        let (values, shape) = self.get(name);
-        Cpu::default().tensor_from_vec(values, (shape[0], shape[1], shape[2], shape[3]))
-    }
-
-    fn vectors(&self, name: &str) -> Vectors {
-        let (values, shape) = self.get(name);
-        Cpu::default().tensor_from_vec(values, (shape[0], shape[1]))
-    }
-
-    fn vector(&self, name: &str) -> Tensor<(usize,), f32, Cpu> {
-        let (values, shape) = self.get(name);
-        Cpu::default().tensor_from_vec(values, (shape[0],))
-    }
-
-    /// Every value within 1e-4 of the stored one, relative to the greatest.
-    fn same(&self, name: &str, got: &[f32]) {
-        let (expected, _) = self.get(name);
-        assert_eq!(expected.len(), got.len(), "{name}");
-        let scale = expected.iter().fold(1e-3f32, |most, x| most.max(x.abs()));
-        for (i, (x, y)) in expected.iter().zip(got).enumerate() {
-            assert!((x - y).abs() <= 1e-4 * scale, "{name}[{i}]: PyTorch {x}, ours {y}");
-        }
-    }
-}
-
-macro_rules! case {
-    ($name:literal) => {{
-        static BYTES: &[u8] = include_bytes!(concat!("pytorch/", $name, ".safetensors"));
-        Case(SafeTensors::deserialize(BYTES).unwrap())
-    }};
-}
-
-fn check_convolution(case: &Case, stride: usize, padding: usize, dilation: usize, groups: usize) {
-    let (x, weight) = (case.maps("x"), case.maps("weight"));
-    let &(outputs, _, side, _) = weight.shape();
-    let config = Conv2dConfig {
-        stride,
-        padding,
-        dilation,
-        groups,
-        ..Conv2dConfig::new(x.shape().1, outputs, side)
-    };
-    let mut conv = Conv2d::new(config, &mut Random::new(0)).unwrap();
-    conv.weight = weight;
-    conv.bias = case.vector("bias");
-    let y = conv.try_forward(x.leaky_trace()).unwrap();
-    case.same("y", &y.as_vec());
-    let gradients = (y * case.maps("upstream")).sum::<Rank0, _>().backward();
-    case.same("d_x", &gradients.get(&x).as_vec());
-    case.same("d_weight", &gradients.get(&conv.weight).as_vec());
-    case.same("d_bias", &gradients.get(&conv.bias).as_vec());
-}
-
-#[test]
-fn convolutions_agree_with_pytorch() {
-    check_convolution(&case!("conv_plain"), 1, 0, 1, 1);
-    check_convolution(&case!("conv_stride_2"), 2, 1, 1, 1);
-    check_convolution(&case!("conv_dilated"), 1, 2, 2, 1);
-    check_convolution(&case!("conv_groups"), 1, 1, 1, 2);
-    check_convolution(&case!("conv_pointwise"), 1, 0, 1, 1);
-}
-
-#[test]
-fn a_network_agrees_with_pytorch() {
-    let case = case!("network");
-    let config = Conv2dConfig { padding: 1, ..Conv2dConfig::new(2, 4, 3) };
-    let mut conv = Conv2d::new(config, &mut Random::new(0)).unwrap();
-    (conv.weight, conv.bias) = (case.maps("0.weight"), case.vector("0.bias"));
-    let mut linear = Linear::new(64, 5, &mut Random::new(0)).unwrap();
-    (linear.weight, linear.bias) = (case.vectors("4.weight"), case.vector("4.bias"));
-    let labels: Vec<u8> = case.get("labels").0.iter().map(|&label| label as u8).collect();
-
-    let maps = Relu.try_forward(conv.try_forward(case.maps("x").leaky_trace()).unwrap()).unwrap();
-    let maps = MaxPool2d { side: 2, stride: 2 }.try_forward(maps).unwrap();
-    let scores = linear.try_forward(Flatten.try_forward(maps).unwrap()).unwrap();
-    case.same("scores", &scores.as_vec());
-    let loss = cross_entropy(scores, &labels).unwrap();
-    case.same("loss", &loss.as_vec());
-    let gradients = loss.backward();
-    case.same("d_0.weight", &gradients.get(&conv.weight).as_vec());
-    case.same("d_0.bias", &gradients.get(&conv.bias).as_vec());
-    case.same("d_4.weight", &gradients.get(&linear.weight).as_vec());
-    case.same("d_4.bias", &gradients.get(&linear.bias).as_vec());
-}
 
 fn random(n: usize, seed: u64) -> Vec<f32> {
     let mut random = Random::new(seed);
@@ -185,6 +88,93 @@ fn linear_relu_and_loss_agree_with_finite_differences() {
     let (input, loss) = forward(&x);
     let gradients = loss.backward();
     check_slopes(&x, &gradients.get(&input).as_vec(), 1e-2, |x| f64::from(forward(x).1.array()));
+}
+
+/// Compares a layer's gradient of its input with the slopes of a weighted sum of its output.
+fn check_layer<P: Shape>(
+    x: &[f32],
+    shape: (usize, usize, usize, usize),
+    step: f32,
+    traced: impl FnOnce(
+        Maps<OwnedTape<f32, Cpu>>,
+    ) -> Result<Tensor<P, f32, Cpu, OwnedTape<f32, Cpu>>, LayerError>,
+    plain: impl Fn(Maps) -> Result<Tensor<P, f32, Cpu>, LayerError>,
+) {
+    let device = Cpu::default();
+    let input: Maps = device.tensor_from_vec(x.to_vec(), shape);
+    let y = traced(input.leaky_trace()).unwrap();
+    let (y_shape, upstream) = (*y.shape(), random(y.shape().num_elements(), 13));
+    let weights: Tensor<P, f32, Cpu> = device.tensor_from_vec(upstream.clone(), y_shape);
+    let gradients = (y * weights).sum::<Rank0, _>().backward();
+    check_slopes(x, &gradients.get(&input).as_vec(), step, |x| {
+        let x = device.tensor_from_vec(x.to_vec(), shape);
+        weighted(&plain(x).unwrap().as_vec(), &upstream)
+    });
+}
+
+#[test]
+fn batch_normalisation_agrees_with_finite_differences() {
+    let mut norm = BatchNorm::new(2).unwrap();
+    norm.weight.copy_from(&[1.5, -0.5]);
+    norm.running_variance.copy_from(&[0.5, 2.0]);
+    let (x, shape) = (random(36, 11), (3, 2, 2, 3));
+    // While training each step of the differences starts from the same running statistics.
+    check_layer(
+        &x,
+        shape,
+        1e-2,
+        |x| norm.clone().try_forward_mut(x),
+        |x| norm.clone().try_forward_mut(x),
+    );
+    check_layer(&x, shape, 1e-2, |x| norm.try_forward(x), |x| norm.try_forward(x));
+}
+
+#[test]
+fn average_pooling_agrees_with_finite_differences() {
+    let (x, shape) = (random(72, 12), (1, 2, 6, 6));
+    for (side, stride) in [(2, 2), (3, 2), (3, 1)] {
+        let pool = AvgPool2d { side, stride };
+        check_layer(&x, shape, 1e-2, |x| pool.try_forward(x), |x| pool.try_forward(x));
+    }
+    check_layer(
+        &x,
+        shape,
+        1e-2,
+        |x| GlobalAvgPool.try_forward(x),
+        |x| GlobalAvgPool.try_forward(x),
+    );
+}
+
+#[test]
+fn activation_functions_agree_with_finite_differences() {
+    let (x, shape) = (random(24, 14), (2, 3, 2, 2));
+    for f in [Nonlinearity::Gelu, Nonlinearity::Silu, Nonlinearity::Tanh, Nonlinearity::Sigmoid] {
+        check_layer(&x, shape, 1e-2, |x| f.try_forward(x), |x| f.try_forward(x));
+    }
+    // A kink at zero, so no value near it.
+    let x: Vec<f32> = x.iter().map(|x| x + 0.1 * x.signum()).collect();
+    let leaky = Nonlinearity::LeakyRelu(0.2);
+    check_layer(&x, shape, 1e-2, |x| leaky.try_forward(x), |x| leaky.try_forward(x));
+}
+
+#[test]
+fn dropout_agrees_with_finite_differences() {
+    let dropout = Dropout::new(0.4, 0).unwrap();
+    let run = |x: Maps| dropout.drop_values(x, &mut Random::new(3));
+    let (x, shape) = (random(24, 15), (2, 3, 2, 2));
+    check_layer(&x, shape, 1e-2, |x| dropout.drop_values(x, &mut Random::new(3)), run);
+}
+
+#[test]
+fn residuals_agree_with_finite_differences() {
+    let config = Conv2dConfig { padding: 1, ..Conv2dConfig::new(2, 2, 3) };
+    let conv = Conv2d::new(config, &mut Random::new(16)).unwrap();
+    let (x, shape) = (random(36, 17), (1, 2, 3, 6));
+    let around = Residual::around((conv.clone(), Nonlinearity::Tanh));
+    check_layer(&x, shape, 1e-2, |x| around.try_forward(x), |x| around.try_forward(x));
+    let pointwise = Conv2d::new(Conv2dConfig::new(2, 2, 1), &mut Random::new(18)).unwrap();
+    let two_ways = Residual { body: conv, shortcut: pointwise };
+    check_layer(&x, shape, 1e-2, |x| two_ways.try_forward(x), |x| two_ways.try_forward(x));
 }
 
 #[test]
