@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 /// A name in code, where that is looked for, and the one file (with its children) that may use it.
-const DOORS: [(&str, &str, &str); 18] = [
+const DOORS: [(&str, &str, &str); 19] = [
     ("evcxr::", "", "kernel/src/engine/evaluator"),
     ("zeromq", "", "kernel/src/wire"),
     ("jupyter_zmq_client", "", "kernel/src/wire"),
@@ -31,6 +31,7 @@ const DOORS: [(&str, &str, &str); 18] = [
     ("serde_yaml", "kernel/", "kernel/memory/src/transcript/file"),
     ("tiktoken_rs", "", "kernel/memory/src/tokens"),
     ("plotters", "kernel/vision/", "kernel/vision/src/figure"),
+    ("safetensors::", "kernel/vision/", "kernel/vision/src/weights"),
     ("plotters", "kernel/cells/", "kernel/cells/src/plot"),
     ("ra_ap_ide", "", "kernel/src/analyst/world"),
     ("rusqlite", "kernel/memory/src/", "kernel/memory/src/storage/sqlite"),

@@ -35,40 +35,70 @@
 //!
 //! ## What the compiler says
 //!
-//! A layer that does not fit the one before it:
+//! A layer that does not fit the one before it. The first convolution gives 8 maps, the second wants
+//! 16:
 //!
 //! ```compile_fail,E0277
 //! # use dfdx::prelude::{Const, Cpu, Module, Tensor};
-//! use momentum_vision::typed::{Conv, MaxPool, Relu};
-//! // The first convolution gives 8 maps; the second wants 16.
+//! # use momentum_vision::typed::{Conv, Relu};
 //! fn run(net: &(Conv<1, 8, 3>, Relu, Conv<16, 8, 3>),
 //!        x: Tensor<(usize, Const<1>, Const<28>, Const<28>), f32, Cpu>) {
 //!     net.forward(x);
 //! }
 //! ```
+//! ```text
+//! error[E0277]: this layer takes 16 maps or features, but what comes in has `Const<8>` of them
+//!   |
+//! 4 |     net.forward(x);
+//!   |         ------- ^ expected 16, got `Const<8>`
+//!   = note: change: give the layer as many inputs as the layer before it has outputs
+//! ```
 //!
-//! A window that does not fit into its map:
+//! A window that does not fit into its map. 4 x 4 pixels become 2 x 2, which hold no 3 x 3 kernel:
 //!
 //! ```compile_fail,E0277
 //! # use dfdx::prelude::{Const, Cpu, Module, Tensor};
-//! use momentum_vision::typed::{Conv, MaxPool};
-//! // 4 x 4 pixels become 2 x 2, into which no 3 x 3 kernel fits.
+//! # use momentum_vision::typed::{Conv, MaxPool};
 //! fn run(net: &(MaxPool<2>, Conv<1, 8, 3>),
 //!        x: Tensor<(usize, Const<1>, Const<4>, Const<4>), f32, Cpu>) {
 //!     net.forward(x);
 //! }
 //! ```
+//! ```text
+//! error[E0277]: a window of side 3, stride 1 and padding 0 does not fit into a map whose side is `Const<2>`
+//!   |
+//! 4 |     net.forward(x);
+//!   |         ------- ^ does not fit into the maps that come in here
+//!   = note: expected: a map of at least 3 pixels with its padding, of at most 64, and a window in momentum_vision's table
+//!   = note: change: use a smaller kernel or window, add padding, or pool less before this layer
+//! ```
 //!
-//! A wrong number of features behind the maps:
+//! A wrong number of features behind the maps. 8 x 13 x 13 are not 1350:
 //!
 //! ```compile_fail,E0080
-//! # use dfdx::prelude::{Const, Cpu, Module, Tensor};
-//! use momentum_vision::typed::Flatten;
-//! // 8 x 13 x 13 are 1352.
+//! # use dfdx::prelude::{Const, Cpu, Module, Tensor, ZerosTensor};
+//! # use momentum_vision::typed::Flatten;
 //! fn run(x: Tensor<(usize, Const<8>, Const<13>, Const<13>), f32, Cpu>) {
 //!     Flatten::<1350>.forward(x);
 //! }
-//! # run(dfdx::prelude::ZerosTensor::zeros_like(&Cpu::default(), &(1, Const, Const, Const)));
+//! # run(Cpu::default().zeros_like(&(1, Const, Const, Const)));
+//! ```
+//! ```text
+//! error[E0080]: evaluation panicked: Flatten<1350> does not fit: expected the 1352 features of 8 maps of 13 x 13 pixels. Change: write Flatten<1352>
+//! ```
+//!
+//! The same three with the right numbers do compile:
+//!
+//! ```
+//! use dfdx::prelude::{Const, Cpu, Module, Tensor, ZerosTensor, DeviceBuildExt};
+//! use momentum_vision::typed::{Conv, Flatten, MaxPool, Relu};
+//!
+//! type Net = (Conv<1, 8, 3>, Relu, Conv<8, 8, 3>, MaxPool<2>, Flatten<1152>);
+//! let device = Cpu::seed_from_u64(0);
+//! let x: Tensor<(usize, Const<1>, Const<28>, Const<28>), f32, Cpu> =
+//!     device.zeros_like(&(1, Const, Const, Const));
+//! let _: Tensor<(usize, Const<1152>), f32, Cpu> =
+//!     device.build_module::<Net, f32>().forward(x);
 //! ```
 //!
 //! ## Limits
@@ -86,4 +116,4 @@ mod window;
 pub use crate::layer::{Identity, Relu, Residual};
 pub use layer::{AvgPool, Conv, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool, scores};
 pub use normalisation::BatchNorm;
-pub use window::Window;
+pub use window::{Fits, Window};

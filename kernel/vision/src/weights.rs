@@ -63,7 +63,7 @@ pub enum WeightsError {
     },
     /// Tensors are missing, or are not the network's.
     #[error(
-        "{origin}: these are not the weights of the {network}\n  missing: {}\n  unknown: {}\n   change: {change}",
+        "{origin}: these are not the weights of the {network}\n  missing: {}\n  unknown: {}\n   change: build the network with the layers of the one that was saved; names are those of nn.Sequential, or of the preset's PyTorch class",
         listed(missing),
         listed(unknown)
     )]
@@ -76,24 +76,20 @@ pub enum WeightsError {
         missing: Vec<String>,
         /// What the file has and the network has not.
         unknown: Vec<String>,
-        /// What to do.
-        change: String,
     },
     /// A tensor has another shape than the network's.
     #[error(
-        "{origin}: tensor {tensor} does not fit\n  expected: shape {expected:?}, of layer {layer}\n       got: shape {got:?}\n    change: build the network with the sizes of the one that was saved"
+        "{origin}: tensor {tensor} does not fit\n  expected: {expected}\n       got: {got}\n    change: build the network with the sizes of the one that was saved"
     )]
     Shape {
         /// The file.
         origin: String,
         /// The tensor.
         tensor: String,
-        /// The layer as written.
-        layer: String,
-        /// The network's shape.
-        expected: Vec<usize>,
+        /// The network's shape, and the layer as written.
+        expected: String,
         /// The file's shape.
-        got: Vec<usize>,
+        got: String,
     },
     /// A value that no network can compute with.
     #[error(

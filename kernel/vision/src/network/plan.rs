@@ -102,6 +102,13 @@ struct Misfit {
     change: String,
 }
 
+/// The first layer of a sequence that does not fit.
+struct Misplaced {
+    number: usize,
+    layer: String,
+    misfit: Misfit,
+}
+
 impl From<[String; 3]> for Misfit {
     fn from([expected, got, change]: [String; 3]) -> Self {
         Misfit { within: None, expected, got, change }
@@ -121,28 +128,32 @@ pub(super) fn plan(input: [usize; 3], written: &[Written]) -> Result<Vec<Planned
             change: "give the shape of one image, such as [1, 28, 28]".into(),
         });
     }
-    sequence(size, written).map_err(|(number, layer, misfit)| NetworkError::Fit {
-        number,
-        layer: match misfit.within {
-            Some(within) => format!("{within} within {layer}"),
-            None => layer,
-        },
-        expected: misfit.expected,
-        got: misfit.got,
-        change: misfit.change,
+    sequence(size, written).map_err(|misplaced| {
+        let Misplaced { number, layer, misfit } = *misplaced;
+        NetworkError::Fit {
+            number,
+            layer: match misfit.within {
+                Some(within) => format!("{within} within {layer}"),
+                None => layer,
+            },
+            expected: misfit.expected,
+            got: misfit.got,
+            change: misfit.change,
+        }
     })
 }
 
-/// Layers one after the other; or the number and the name of the first that does not fit, and why.
-fn sequence(mut size: Size, written: &[Written]) -> Result<Vec<Planned>, (usize, String, Misfit)> {
+/// Layers one after the other.
+fn sequence(mut size: Size, written: &[Written]) -> Result<Vec<Planned>, Box<Misplaced>> {
     let mut plan: Vec<Planned> = Vec::new();
     for layer in written {
         if let (Written::Linear { .. }, Size::Maps { .. }) = (layer, size) {
             size = Size::Vector(size.len());
             plan.push(Planned { name: "flatten()".into(), kind: PlannedKind::Flatten, size });
         }
-        let (kind, next) =
-            fit(layer, size).map_err(|misfit| (plan.len() + 1, layer.to_string(), misfit))?;
+        let (kind, next) = fit(layer, size).map_err(|misfit| {
+            Box::new(Misplaced { number: plan.len() + 1, layer: layer.to_string(), misfit })
+        })?;
         size = next;
         plan.push(Planned { name: layer.to_string(), kind, size });
     }
@@ -235,12 +246,13 @@ fn fit(layer: &Written, size: Size) -> Result<(PlannedKind, Size), Misfit> {
 
 /// A body and a way around it that gives maps of the same size.
 fn residual(body: &[Written], size: Size) -> Result<(PlannedKind, Size), Misfit> {
-    let plan = sequence(size, body).map_err(|(number, layer, misfit)| Misfit {
-        within: Some(match misfit.within {
+    let plan = sequence(size, body).map_err(|misplaced| {
+        let Misplaced { number, layer, misfit } = *misplaced;
+        let within = match misfit.within {
             Some(within) => format!("{within} within {layer}"),
             None => format!("{layer}, number {number}"),
-        }),
-        ..misfit
+        };
+        Misfit { within: Some(within), ..misfit }
     })?;
     let Some(last) = plan.last().map(|planned| planned.size) else {
         return Err(Misfit::from([
@@ -277,7 +289,7 @@ fn residual(body: &[Written], size: Size) -> Result<(PlannedKind, Size), Misfit>
         if normalises {
             written.push(Written::BatchNorm);
         }
-        shortcut = sequence(size, &written).map_err(|(.., misfit)| misfit)?;
+        shortcut = sequence(size, &written).map_err(|misplaced| misplaced.misfit)?;
     }
     Ok((PlannedKind::Residual { body: plan, shortcut }, last))
 }

@@ -88,7 +88,7 @@ impl Network {
             let problem = format!("{objective:?} asks for one of {n_channels}, counted from 0");
             return Err(LayerError::Config { layer: self.name.clone(), problem });
         }
-        let (objectives, total) = match answer {
+        let Means { objectives, total } = match answer {
             Activation::Maps(maps) => mean_of_channel(maps, channel, n_channels)?,
             Activation::Vectors(vectors) => mean_of_channel(vectors, channel, n_channels)?,
         };
@@ -118,22 +118,27 @@ impl Activation<NoneTape> {
 }
 
 /// For each image the mean of a channel, and the sum of these means on the tape.
+struct Means<T: Tape<f32, Cpu>> {
+    objectives: Vec<f32>,
+    total: Tensor<Rank0, f32, Cpu, T>,
+}
+
 fn mean_of_channel<S: Shape, T: Tape<f32, Cpu>>(
     answer: Tensor<S, f32, Cpu, T>,
     channel: usize,
     n_channels: usize,
-) -> Result<(Vec<f32>, Tensor<Rank0, f32, Cpu, T>), LayerError> {
+) -> Result<Means<T>, LayerError> {
     let (answer, mut tape) = answer.split_tape();
     let all = values(&answer);
     let batch = answer.shape().concrete()[0];
     let image_len = all.len() / batch.max(1);
     let area = image_len / n_channels;
     let place = channel * area..(channel + 1) * area;
-    let means: Vec<f32> = all
+    let objectives: Vec<f32> = all
         .chunks_exact(image_len)
         .map(|image| image[place.clone()].iter().sum::<f32>() / area as f32)
         .collect();
-    let total = Cpu::default().try_tensor_from_vec(vec![means.iter().sum()], ())?;
+    let total = Cpu::default().try_tensor_from_vec(vec![objectives.iter().sum()], ())?;
     if T::OWNS_TAPE {
         let (input_ghost, output_ghost) = (answer.ghost(), total.ghost());
         tape.add_backward_op(move |gradients| {
@@ -147,5 +152,5 @@ fn mean_of_channel<S: Shape, T: Tape<f32, Cpu>>(
             Ok(())
         });
     }
-    Ok((means, total.put_tape(tape)))
+    Ok(Means { objectives, total: total.put_tape(tape) })
 }

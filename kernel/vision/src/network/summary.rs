@@ -238,7 +238,44 @@ mod tests {
 
     #[test]
     fn a_residual_stands_before_its_layers() {
-        insta::assert_snapshot!(mini_resnet([3, 32, 32], 10).unwrap().summary(), @"");
+        insta::assert_snapshot!(mini_resnet([3, 32, 32], 10).unwrap().summary(), @"
+        mini ResNet: 78,042 parameters, 12,587,648 multiply-adds for one image; memory: weights 314.9 kB, outputs for one image 1.1 MB, training with batches of 64 about 142.6 MB
+
+        layer                                               output  values  parameters  multiply-adds    memory  receptive field
+        ────────────────────────────────────────────  ────────────  ──────  ──────────  ─────────────  ────────  ───────────────
+        input                                          3 × 32 × 32   3,072           0              0   12.3 kB  1 × 1
+        conv(16, 3).padding(1).no_bias()              16 × 32 × 32  16,384         432        442,368   67.3 kB  3 × 3
+        batch_norm()                                  16 × 32 × 32  16,384          32         16,384   65.8 kB  3 × 3
+        relu()                                        16 × 32 × 32  16,384           0              0   65.5 kB  3 × 3
+        residual(..)                                  16 × 32 × 32  16,384           0              0   65.5 kB  7 × 7
+          conv(16, 3).padding(1).no_bias()            16 × 32 × 32  16,384       2,304      2,359,296   74.8 kB  5 × 5
+          batch_norm()                                16 × 32 × 32  16,384          32         16,384   65.8 kB  5 × 5
+          relu()                                      16 × 32 × 32  16,384           0              0   65.5 kB  5 × 5
+          conv(16, 3).padding(1).no_bias()            16 × 32 × 32  16,384       2,304      2,359,296   74.8 kB  7 × 7
+          batch_norm()                                16 × 32 × 32  16,384          32         16,384   65.8 kB  7 × 7
+        relu()                                        16 × 32 × 32  16,384           0              0   65.5 kB  7 × 7
+        residual(..)                                  32 × 16 × 16   8,192           0              0   32.8 kB  13 × 13
+          conv(32, 3).stride(2).padding(1).no_bias()  32 × 16 × 16   8,192       4,608      1,179,648   51.2 kB  9 × 9
+          batch_norm()                                32 × 16 × 16   8,192          64          8,192   33.3 kB  9 × 9
+          relu()                                      32 × 16 × 16   8,192           0              0   32.8 kB  9 × 9
+          conv(32, 3).padding(1).no_bias()            32 × 16 × 16   8,192       9,216      2,359,296   69.6 kB  13 × 13
+          batch_norm()                                32 × 16 × 16   8,192          64          8,192   33.3 kB  13 × 13
+          shortcut: conv(32, 1).stride(2).no_bias()   32 × 16 × 16   8,192         512        131,072   34.8 kB  7 × 7
+          shortcut: batch_norm()                      32 × 16 × 16   8,192          64          8,192   33.3 kB  7 × 7
+        relu()                                        32 × 16 × 16   8,192           0              0   32.8 kB  13 × 13
+        residual(..)                                    64 × 8 × 8   4,096           0              0   16.4 kB  25 × 25
+          conv(64, 3).stride(2).padding(1).no_bias()    64 × 8 × 8   4,096      18,432      1,179,648   90.1 kB  17 × 17
+          batch_norm()                                  64 × 8 × 8   4,096         128          4,096   17.4 kB  17 × 17
+          relu()                                        64 × 8 × 8   4,096           0              0   16.4 kB  17 × 17
+          conv(64, 3).padding(1).no_bias()              64 × 8 × 8   4,096      36,864      2,359,296  163.8 kB  25 × 25
+          batch_norm()                                  64 × 8 × 8   4,096         128          4,096   17.4 kB  25 × 25
+          shortcut: conv(64, 1).stride(2).no_bias()     64 × 8 × 8   4,096       2,048        131,072   24.6 kB  13 × 13
+          shortcut: batch_norm()                        64 × 8 × 8   4,096         128          4,096   17.4 kB  13 × 13
+        relu()                                          64 × 8 × 8   4,096           0              0   16.4 kB  25 × 25
+        global_avg_pool()                               64 × 1 × 1      64           0              0     256 B  all
+        flatten()                                               64      64           0              0       0 B  all
+        linear(10)                                              10      10         650            640    2.6 kB  all
+        ");
         let (vgg, resnet) =
             (mini_vgg([3, 32, 32], 10).unwrap(), mini_resnet([3, 32, 32], 10).unwrap());
         let counts = [vgg.summary().n_parameters, resnet.summary().n_parameters];

@@ -123,9 +123,12 @@ impl Network {
                 return Err(WeightsError::Shape {
                     origin: origin.into(),
                     tensor: name,
-                    layer: self.layer_of(&own.name).1.to_owned(),
-                    expected: own.shape.clone(),
-                    got: tensor.shape.clone(),
+                    expected: format!(
+                        "shape {:?}, of layer {}",
+                        own.shape,
+                        self.layer_of(&own.name).1
+                    ),
+                    got: format!("shape {:?}", tensor.shape),
                 });
             }
             check_values(tensor, origin)?;
@@ -172,9 +175,6 @@ impl Network {
             network: self.name.clone(),
             missing,
             unknown,
-            change: "build the network with the layers of the one that was saved; names are those \
-                     of nn.Sequential, or of the preset's PyTorch class"
-                .into(),
         })
     }
 

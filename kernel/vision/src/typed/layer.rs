@@ -1,7 +1,7 @@
 //! Layers with their sizes in their types.
 
 use super::lesson::Lesson;
-use super::window::Window;
+use super::window::{Fits, Window};
 use crate::layer::{self, Conv2d, Conv2dConfig, LayerError, Maps, Relu, Vectors};
 use crate::random::Random;
 use dfdx::nn::tensor_collection::{ModuleVisitor, TensorCollection, TensorOptions};
@@ -141,6 +141,7 @@ impl<
 
 impl<
     B: Dim,
+    const C: usize,
     const H: usize,
     const W: usize,
     T: Tape<f32, Cpu>,
@@ -149,8 +150,9 @@ impl<
     const SIDE: usize,
     const STRIDE: usize,
     const PADDING: usize,
-> Module<Typed<B, Const<IN>, Const<H>, Const<W>, T>> for Conv<IN, OUT, SIDE, STRIDE, PADDING>
+> Module<Typed<B, Const<C>, Const<H>, Const<W>, T>> for Conv<IN, OUT, SIDE, STRIDE, PADDING>
 where
+    Const<C>: Fits<IN>,
     Const<H>: Window<SIDE, STRIDE, PADDING>,
     Const<W>: Window<SIDE, STRIDE, PADDING>,
 {
@@ -165,7 +167,7 @@ where
 
     fn try_forward(
         &self,
-        input: Typed<B, Const<IN>, Const<H>, Const<W>, T>,
+        input: Typed<B, Const<C>, Const<H>, Const<W>, T>,
     ) -> Result<Self::Output, LayerError> {
         let config =
             Conv2dConfig { stride: STRIDE, padding: PADDING, ..Conv2dConfig::new(IN, OUT, SIDE) };
@@ -198,15 +200,17 @@ impl<const IN: usize, const OUT: usize> BuildOnDevice<Cpu, f32> for Linear<IN, O
 
 impl<const IN: usize, const OUT: usize> NonMutableModule for Linear<IN, OUT> {}
 
-impl<B: Dim, T: Tape<f32, Cpu>, const IN: usize, const OUT: usize>
-    Module<Tensor<(B, Const<IN>), f32, Cpu, T>> for Linear<IN, OUT>
+impl<B: Dim, T: Tape<f32, Cpu>, const N: usize, const IN: usize, const OUT: usize>
+    Module<Tensor<(B, Const<N>), f32, Cpu, T>> for Linear<IN, OUT>
+where
+    Const<N>: Fits<IN>,
 {
     type Output = Tensor<(B, Const<OUT>), f32, Cpu, T>;
     type Error = LayerError;
 
     fn try_forward(
         &self,
-        input: Tensor<(B, Const<IN>), f32, Cpu, T>,
+        input: Tensor<(B, Const<N>), f32, Cpu, T>,
     ) -> Result<Self::Output, LayerError> {
         let (weight, bias) = (realize(self.weight.clone())?, realize(self.bias.clone())?);
         let linear = layer::Linear { weight, bias, input_gradient: true };

@@ -1,6 +1,16 @@
-//! The sides of maps behind a window, as types.
+//! What must hold between a layer and what comes in, as types.
 
 use dfdx::shapes::{Const, ConstDim};
+
+/// As many maps or features as the layer takes: `Const<N>` fits `N`.
+#[diagnostic::on_unimplemented(
+    message = "this layer takes {EXPECTED} maps or features, but what comes in has `{Self}` of them",
+    label = "expected {EXPECTED}, got `{Self}`",
+    note = "change: give the layer as many inputs as the layer before it has outputs"
+)]
+pub trait Fits<const EXPECTED: usize> {}
+
+impl<const N: usize> Fits<N> for Const<N> {}
 
 /// What a window of side `SIDE`, moved by `STRIDE` pixels over a map with `PADDING` zeros on each
 /// edge, makes of the map's side: `(side + 2 PADDING - SIDE) / STRIDE + 1`.
