@@ -1,22 +1,31 @@
-//! Two-dimensional convolution on slices: unfold the patches, then one matrix product per image.
+//! Two-dimensional convolution on slices.
 //!
-//! As everywhere in deep learning this is cross-correlation: the kernel is not flipped. Images are
-//! `[batch, channels, height, width]`, weights `[output channels, input channels / groups, side,
-//! side]`. Unfolding patches to columns (im2col) is due to Chellapilla, Puri and Simard, "High
-//! Performance Convolutional Neural Networks for Document Processing", 2006.
+//! As everywhere in deep learning this is cross-correlation: the kernel is not flipped. Outside,
+//! images are `[batch, channels, height, width]` and weights `[output channels, input channels /
+//! groups, side, side]`. Inside, one image at a time, channels come last, `[height, width, channels]`:
+//! then a vector holds neighbouring channels, and nothing has to be unfolded.
+//!
+//! [`direct`] works out any convolution, [`winograd`] the most common one with fewer multiplications.
+//! The choice depends on the shape alone, never on the machine.
 
-use crate::gemm::{self, Matrix};
+mod direct;
+#[cfg(test)]
+mod tests;
+mod winograd;
+
+use crate::simd::{self, Kernel, LANES, Lanes};
 use crate::threads;
+use direct::Direct;
 use rayon::prelude::*;
 use std::cell::RefCell;
+use winograd::Winograd;
 
 /// Images whose weight gradients are summed into one buffer before the buffers are added up. It is
 /// fixed, so that the order of summation does not depend on the number of threads.
-const IMAGES_PER_SUM: usize = 8;
+pub(crate) const IMAGES_PER_SUM: usize = 8;
 
-thread_local! {
-    static COLUMNS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
+/// Numbers that a gradient must be followed by, because whole vectors are read.
+pub(crate) const SLACK: usize = 16;
 
 /// Side, stride, padding, dilation and groups of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,58 +95,155 @@ impl Conv2dConfig {
 }
 
 /// A convolution of images of one size.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Convolution {
     config: Conv2dConfig,
-    height: usize,
-    width: usize,
-    output_height: usize,
-    output_width: usize,
+    input: [usize; 2],
+    output: [usize; 2],
+    algorithm: Algorithm,
+}
+
+#[derive(Clone, Debug)]
+enum Algorithm {
+    Direct(Box<Direct>),
+    Winograd(Winograd),
+}
+
+/// Weights in the order in which the kernels read them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filters {
+    forward: Vec<f32>,
+    backward: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// Buffers of one thread, kept from image to image.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    padded: Vec<f32>,
+    spread: Vec<f32>,
+    v: Vec<f32>,
+    m: Vec<f32>,
+    dv: Vec<f32>,
+}
+
+/// Weights and bias of one convolution, as the outside stores them.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    pub(crate) weight: &'a [f32],
+    pub(crate) bias: &'a [f32],
 }
 
 impl Convolution {
     /// `None` when the kernel does not fit into the image.
     pub(crate) fn new(config: Conv2dConfig, height: usize, width: usize) -> Option<Self> {
-        let (output_height, output_width) = (config.output_len(height)?, config.output_len(width)?);
-        Some(Convolution { config, height, width, output_height, output_width })
+        let output = [config.output_len(height)?, config.output_len(width)?];
+        let input = [height, width];
+        let algorithm = match Winograd::new(config, input, output) {
+            Some(winograd) => Algorithm::Winograd(winograd),
+            None => Algorithm::Direct(Box::new(Direct::new(config, input, output))),
+        };
+        Some(Convolution { config, input, output, algorithm })
     }
 
     pub(crate) fn output_size(&self) -> (usize, usize) {
-        (self.output_height, self.output_width)
+        (self.output[0], self.output[1])
     }
 
-    fn image_len(&self) -> usize {
-        self.config.input_channels * self.height * self.width
+    /// Values of one input image.
+    pub(crate) fn input_len(&self) -> usize {
+        self.config.input_channels * self.input[0] * self.input[1]
     }
 
-    fn positions(&self) -> usize {
-        self.output_height * self.output_width
+    /// Values of one output image.
+    pub(crate) fn output_len(&self) -> usize {
+        self.config.output_channels * self.output[0] * self.output[1]
     }
 
-    /// Whether the unfolded image is the image itself.
-    fn is_pointwise(&self) -> bool {
-        self.config.side == 1 && self.config.stride == 1 && self.config.padding == 0
+    /// Arranges weights for [`Convolution::forward_image`], and for the input's gradient if asked.
+    pub(crate) fn arrange(&self, weights: Weights<'_>, backward: bool, filters: &mut Filters) {
+        filters.bias.clear();
+        filters.bias.extend_from_slice(weights.bias);
+        filters.bias.resize(weights.bias.len() + SLACK, 0.0);
+        match &self.algorithm {
+            Algorithm::Direct(direct) => direct.arrange(weights.weight, backward, filters),
+            Algorithm::Winograd(winograd) => winograd.arrange(weights.weight, backward, filters),
+        }
+    }
+
+    /// `y[height, width, channels]` of one image `x`, channels last.
+    pub(crate) fn forward_image(
+        &self,
+        filters: &Filters,
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        match &self.algorithm {
+            Algorithm::Direct(direct) => direct.forward(filters, x, y, scratch),
+            Algorithm::Winograd(winograd) => winograd.forward(filters, x, y, scratch),
+        }
+    }
+
+    /// Length of the sums that [`Convolution::backward_image`] adds to.
+    pub(crate) fn n_sums(&self) -> usize {
+        let weights = match &self.algorithm {
+            Algorithm::Direct(direct) => direct.n_sums(),
+            Algorithm::Winograd(winograd) => winograd.n_sums(),
+        };
+        weights + self.config.output_channels
+    }
+
+    /// Adds one image's gradients of weights and bias to `sums`, and writes that of the image.
+    /// `dy` is followed by [`SLACK`] numbers of any value.
+    pub(crate) fn backward_image(
+        &self,
+        filters: &Filters,
+        x: &[f32],
+        dy: &[f32],
+        sums: &mut [f32],
+        dx: Option<&mut [f32]>,
+        scratch: &mut Scratch,
+    ) {
+        let (weights, bias) = sums.split_at_mut(self.n_sums() - self.config.output_channels);
+        simd::run(BiasGradient { dy, positions: self.output[0] * self.output[1], sums: bias });
+        match &self.algorithm {
+            Algorithm::Direct(direct) => direct.backward(filters, x, dy, weights, dx, scratch),
+            Algorithm::Winograd(winograd) => {
+                winograd.backward(filters, x, dy, weights, dx, scratch);
+            }
+        }
+    }
+
+    /// Adds what [`Convolution::backward_image`] summed up to the gradients of weight and bias.
+    pub(crate) fn finish(&self, sums: &[f32], d_weight: &mut [f32], d_bias: &mut [f32]) {
+        let (weights, bias) = sums.split_at(self.n_sums() - self.config.output_channels);
+        add(d_bias, bias);
+        match &self.algorithm {
+            Algorithm::Direct(direct) => direct.finish(weights, d_weight),
+            Algorithm::Winograd(winograd) => winograd.finish(weights, d_weight),
+        }
     }
 
     /// `y[batch, output channels, height, width]` of `x`, with the bias added.
-    pub(crate) fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
-        let batch = x.len() / self.image_len();
-        let output_len = self.config.output_channels * self.positions();
-        let mut y = vec![0.0; batch * output_len];
-        let one = |(y, x): (&mut [f32], &[f32])| {
-            for (map, &bias) in y.chunks_exact_mut(self.positions()).zip(bias) {
-                map.fill(bias);
-            }
-            self.with_columns(x, |columns| {
-                self.each_group(|group| {
-                    let weight = self.group_weight(weight, group);
-                    let columns = self.group_columns(columns, group);
-                    gemm::multiply_add(weight, columns, &mut y[self.group_maps(group)]);
-                });
-            });
-        };
+    pub(crate) fn forward(&self, x: &[f32], weights: Weights<'_>) -> Vec<f32> {
+        let batch = x.len() / self.input_len();
+        let mut filters = Filters::default();
+        self.arrange(weights, false, &mut filters);
+        let mut y = vec![0.0; batch * self.output_len()];
         threads::install(|| {
-            y.par_chunks_mut(output_len).zip(x.par_chunks(self.image_len())).for_each(one);
+            y.par_chunks_mut(self.output_len()).zip(x.par_chunks(self.input_len())).for_each(
+                |(y, x)| {
+                    BUFFERS.with_borrow_mut(|buffers| {
+                        let Buffers { scratch, x: x_last, y: y_last, .. } = buffers;
+                        x_last.resize(x.len(), 0.0);
+                        channels_last(x, self.config.input_channels, x_last);
+                        y_last.resize(self.output_len(), 0.0);
+                        self.forward_image(&filters, x_last, y_last, scratch);
+                        channels_first(y_last, self.config.output_channels, y, |_, value| value);
+                    });
+                },
+            );
         });
         y
     }
@@ -146,173 +252,131 @@ impl Convolution {
     pub(crate) fn backward(
         &self,
         x: &[f32],
-        weight: &[f32],
+        weights: Weights<'_>,
         dy: &[f32],
         d_weight: &mut [f32],
         d_bias: &mut [f32],
         dx: Option<&mut [f32]>,
     ) {
-        let output_len = self.config.output_channels * self.positions();
-        let (images, outputs) = (IMAGES_PER_SUM * self.image_len(), IMAGES_PER_SUM * output_len);
-        let (weights, maps) = (d_weight.len(), d_bias.len());
-        let sum = |(x, dy): (&[f32], &[f32])| {
-            let mut sum = (vec![0.0; weights], vec![0.0; maps]);
-            for (x, dy) in x.chunks_exact(self.image_len()).zip(dy.chunks_exact(output_len)) {
-                self.add_weight_gradient(x, dy, &mut sum.0);
-                for (sum, map) in sum.1.iter_mut().zip(dy.chunks_exact(self.positions())) {
-                    *sum += sum_in_lanes(map);
-                }
-            }
-            sum
+        let mut filters = Filters::default();
+        self.arrange(weights, dx.is_some(), &mut filters);
+        let (images, outputs) =
+            (IMAGES_PER_SUM * self.input_len(), IMAGES_PER_SUM * self.output_len());
+        let one = |x: &[f32], dy: &[f32], sums: &mut [f32], dx: Option<&mut [f32]>| {
+            BUFFERS.with_borrow_mut(|buffers| {
+                let Buffers { scratch, x: x_last, y: dy_last, dx: dx_last } = buffers;
+                x_last.resize(x.len(), 0.0);
+                channels_last(x, self.config.input_channels, x_last);
+                dy_last.resize(dy.len() + SLACK, 0.0);
+                channels_last(dy, self.config.output_channels, &mut dy_last[..dy.len()]);
+                let Some(dx) = dx else {
+                    return self.backward_image(&filters, x_last, dy_last, sums, None, scratch);
+                };
+                dx_last.resize(dx.len(), 0.0);
+                self.backward_image(&filters, x_last, dy_last, sums, Some(dx_last), scratch);
+                channels_first(dx_last, self.config.input_channels, dx, |held, new| held + new);
+            });
         };
-        let sums: Vec<(Vec<f32>, Vec<f32>)> = threads::install(|| {
-            x.par_chunks(images).zip(dy.par_chunks(outputs)).map(sum).collect()
+        let chunk = |((x, dy), dx): (Pair<'_>, Option<&mut [f32]>)| {
+            let mut sums = vec![0.0; self.n_sums()];
+            let images = x.chunks_exact(self.input_len()).zip(dy.chunks_exact(self.output_len()));
+            match dx {
+                Some(dx) => images
+                    .zip(dx.chunks_exact_mut(self.input_len()))
+                    .for_each(|((x, dy), dx)| one(x, dy, &mut sums, Some(dx))),
+                None => images.for_each(|(x, dy)| one(x, dy, &mut sums, None)),
+            }
+            sums
+        };
+        let chunks = x.par_chunks(images).zip(dy.par_chunks(outputs));
+        let all: Vec<Vec<f32>> = threads::install(|| match dx {
+            Some(dx) => chunks.zip(dx.par_chunks_mut(images).map(Some)).map(chunk).collect(),
+            None => chunks.map(|images| chunk((images, None))).collect(),
         });
-        for (weight_sum, bias_sum) in &sums {
-            add(d_weight, weight_sum);
-            add(d_bias, bias_sum);
+        let mut sums = vec![0.0; self.n_sums()];
+        all.iter().for_each(|part| add(&mut sums, part));
+        self.finish(&sums, d_weight, d_bias);
+    }
+}
+
+/// Images and the gradients of what a convolution made of them.
+type Pair<'a> = (&'a [f32], &'a [f32]);
+
+/// `sums += dy`, summed over every position.
+struct BiasGradient<'a> {
+    /// Followed by [`SLACK`] numbers.
+    dy: &'a [f32],
+    positions: usize,
+    sums: &'a mut [f32],
+}
+
+impl Kernel for BiasGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        const { assert!(2 * LANES <= SLACK) };
+        let channels = self.sums.len();
+        for (i, sums) in self.sums.chunks_mut(2 * LANES).enumerate() {
+            let mut lower = lanes.splat(0.0);
+            let mut upper = lower;
+            for position in 0..self.positions {
+                let at = position * channels + i * 2 * LANES;
+                lower = lanes.add(lower, lanes.load_at(self.dy, at));
+                upper = lanes.add(upper, lanes.load_at(self.dy, at + LANES));
+            }
+            let mut image = [0.0; 2 * LANES];
+            lanes.store_at(lower, &mut image, 0, LANES);
+            lanes.store_at(upper, &mut image, LANES, LANES);
+            add(sums, &image);
         }
-        if let Some(dx) = dx {
-            threads::install(|| {
-                dx.par_chunks_mut(self.image_len())
-                    .zip(dy.par_chunks(output_len))
-                    .for_each(|(dx, dy)| self.add_input_gradient(weight, dy, dx));
-            });
-        }
     }
+}
 
-    fn add_weight_gradient(&self, x: &[f32], dy: &[f32], d_weight: &mut [f32]) {
-        let maps = self.config.output_channels / self.config.groups;
-        self.with_columns(x, |columns| {
-            self.each_group(|group| {
-                let dy = Matrix::row_major(&dy[self.group_maps(group)], maps, self.positions());
-                let columns = self.group_columns(columns, group).transposed();
-                let len = maps * self.config.taps();
-                gemm::multiply_add(dy, columns, &mut d_weight[group * len..(group + 1) * len]);
-            });
-        });
-    }
+/// Pixels whose channels stay in cache while they are read again and again.
+const BLOCK: usize = 32;
 
-    fn add_input_gradient(&self, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
-        let maps = self.config.output_channels / self.config.groups;
-        COLUMNS.with_borrow_mut(|columns| {
-            columns.clear();
-            columns.resize(self.config.groups * self.config.taps() * self.positions(), 0.0);
-            self.each_group(|group| {
-                let dy = Matrix::row_major(&dy[self.group_maps(group)], maps, self.positions());
-                let weight = self.group_weight(weight, group).transposed();
-                let len = self.config.taps() * self.positions();
-                gemm::multiply_add(weight, dy, &mut columns[group * len..(group + 1) * len]);
-            });
-            self.fold(columns, dx);
-        });
-    }
+/// One image with channels last, and the like.
+#[derive(Debug, Default)]
+struct Buffers {
+    scratch: Scratch,
+    x: Vec<f32>,
+    y: Vec<f32>,
+    dx: Vec<f32>,
+}
 
-    fn each_group(&self, f: impl FnMut(usize)) {
-        (0..self.config.groups).for_each(f);
-    }
+thread_local! {
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
 
-    fn group_weight<'a>(&self, weight: &'a [f32], group: usize) -> Matrix<'a> {
-        let (rows, taps) = (self.config.output_channels / self.config.groups, self.config.taps());
-        Matrix::row_major(&weight[group * rows * taps..(group + 1) * rows * taps], rows, taps)
-    }
-
-    fn group_columns<'a>(&self, columns: &'a [f32], group: usize) -> Matrix<'a> {
-        let (taps, positions) = (self.config.taps(), self.positions());
-        let len = taps * positions;
-        Matrix::row_major(&columns[group * len..(group + 1) * len], taps, positions)
-    }
-
-    fn group_maps(&self, group: usize) -> std::ops::Range<usize> {
-        let len = self.config.output_channels / self.config.groups * self.positions();
-        group * len..(group + 1) * len
-    }
-
-    /// Calls `f` with the unfolded image: one row for each channel and tap, one column for each
-    /// output position.
-    fn with_columns(&self, x: &[f32], f: impl FnOnce(&[f32])) {
-        if self.is_pointwise() {
-            return f(x);
-        }
-        COLUMNS.with_borrow_mut(|columns| {
-            let taps = self.config.input_channels * self.config.side * self.config.side;
-            columns.resize(taps * self.positions(), 0.0);
-            self.each_tap(|row, map, dy, dx| {
-                let out = &mut columns[row * self.positions()..(row + 1) * self.positions()];
-                self.unfold_tap(&x[map..map + self.height * self.width], dy, dx, out);
-            });
-            f(columns);
-        });
-    }
-
-    /// Calls `f(row, start of the channel, vertical offset, horizontal offset)` for each tap.
-    fn each_tap(&self, mut f: impl FnMut(usize, usize, usize, usize)) {
-        let Conv2dConfig { side, dilation, .. } = self.config;
-        for channel in 0..self.config.input_channels {
-            for ky in 0..side {
-                for kx in 0..side {
-                    let row = (channel * side + ky) * side + kx;
-                    f(row, channel * self.height * self.width, ky * dilation, kx * dilation);
-                }
+/// `[channels, pixels]` to `[pixels, channels]`.
+pub(crate) fn channels_last(x: &[f32], channels: usize, to: &mut [f32]) {
+    let pixels = x.len() / channels;
+    for (block, to) in to.chunks_mut(BLOCK * channels).enumerate() {
+        for (channel, map) in x.chunks_exact(pixels).enumerate() {
+            let values = to[channel..].iter_mut().step_by(channels);
+            for (to, value) in values.zip(&map[block * BLOCK..]) {
+                *to = *value;
             }
         }
     }
+}
 
-    /// Outputs along one axis whose tap at `offset` lies within the image.
-    fn inside(&self, offset: usize, input_len: usize, output_len: usize) -> (usize, usize) {
-        let Conv2dConfig { stride, padding, .. } = self.config;
-        let from = padding.saturating_sub(offset).div_ceil(stride);
-        let to = (input_len + padding).saturating_sub(offset).div_ceil(stride);
-        (from.min(output_len), to.min(output_len))
-    }
-
-    fn unfold_tap(&self, x: &[f32], dy: usize, dx: usize, out: &mut [f32]) {
-        let Conv2dConfig { stride, padding, .. } = self.config;
-        let (top, bottom) = self.inside(dy, self.height, self.output_height);
-        let (left, right) = self.inside(dx, self.width, self.output_width);
-        for (oy, out) in out.chunks_exact_mut(self.output_width).enumerate() {
-            if oy < top || oy >= bottom || left >= right {
-                out.fill(0.0);
-                continue;
-            }
-            let start = (oy * stride + dy - padding) * self.width + left * stride + dx - padding;
-            out[..left].fill(0.0);
-            out[right..].fill(0.0);
-            if stride == 1 {
-                out[left..right].copy_from_slice(&x[start..start + right - left]);
-            } else {
-                let source = x[start..].iter().step_by(stride);
-                out[left..right].iter_mut().zip(source).for_each(|(out, x)| *out = *x);
+/// `[pixels, channels]` to `[channels, pixels]`, each value joined with the one that `to` held.
+pub(crate) fn channels_first(
+    x: &[f32],
+    channels: usize,
+    to: &mut [f32],
+    join: impl Fn(f32, f32) -> f32,
+) {
+    let pixels = x.len() / channels;
+    for (block, x) in x.chunks(BLOCK * channels).enumerate() {
+        for (channel, map) in to.chunks_exact_mut(pixels).enumerate() {
+            let values = x[channel..].iter().step_by(channels);
+            for (to, value) in map[block * BLOCK..].iter_mut().zip(values) {
+                *to = join(*to, *value);
             }
         }
-    }
-
-    /// The transpose of unfolding: adds each column's values back to the pixels they came from.
-    fn fold(&self, columns: &[f32], x: &mut [f32]) {
-        if self.is_pointwise() {
-            return add(x, columns);
-        }
-        let Conv2dConfig { stride, padding, .. } = self.config;
-        self.each_tap(|row, map, dy, dx| {
-            let column = &columns[row * self.positions()..(row + 1) * self.positions()];
-            let (top, bottom) = self.inside(dy, self.height, self.output_height);
-            let (left, right) = self.inside(dx, self.width, self.output_width);
-            for oy in top..bottom {
-                if left >= right {
-                    continue;
-                }
-                let start = map
-                    + (oy * stride + dy - padding) * self.width
-                    + (left * stride + dx - padding);
-                let values = &column[oy * self.output_width..][left..right];
-                if stride == 1 {
-                    add(&mut x[start..start + values.len()], values);
-                } else {
-                    let pixels = x[start..].iter_mut().step_by(stride);
-                    pixels.zip(values).for_each(|(x, value)| *x += value);
-                }
-            }
-        });
     }
 }
 
@@ -321,16 +385,4 @@ pub(crate) fn add(to: &mut [f32], from: &[f32]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += from;
     }
-}
-
-/// A sum in a fixed order: eight running sums, added up at the end.
-pub(crate) fn sum_in_lanes(values: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    let chunks = values.chunks_exact(8);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        add(&mut lanes, chunk);
-    }
-    add(&mut lanes, rest);
-    lanes.iter().sum()
 }

@@ -6,30 +6,31 @@
 //! element, so the bits are the same on every machine. Libraries that pick their blocking from the
 //! size of the caches do not promise that.
 //!
-//! The structure (panels packed for a register tile) is that of Goto and van de Geijn, "Anatomy of
-//! High-Performance Matrix Multiplication", 2008.
-
-mod simd;
+//! The structure (panels of `B` packed for a register tile) is that of Goto and van de Geijn,
+//! "Anatomy of High-Performance Matrix Multiplication", 2008. `A` is read where it lies.
 
 use std::cell::RefCell;
 
 use rayon::prelude::*;
 
+use crate::simd::{self, Kernel, LANES, Lanes, accumulate};
 use crate::threads;
 
-pub use simd::Instructions;
+pub use crate::simd::Instructions;
 
+/// Rows of the register tile.
+const TILE_ROWS: usize = 6;
+/// Columns of the register tile, and of a panel of `B`.
+pub(crate) const PANEL: usize = 2 * LANES;
 /// Length of the shared index worked on at a time, so that a panel of `B` stays in cache.
 const DEPTH_BLOCK: usize = 256;
-/// Columns of `B` packed at a time. A multiple of every register tile's width.
-const COLUMN_BLOCK: usize = 512;
-/// Rows of `A` packed at a time. A multiple of every register tile's height.
-const ROW_BLOCK: usize = 96;
-/// Rows of `C` given to one task are a multiple of this, which every register tile's height divides.
-const TASK_ROWS: usize = 24;
+/// Columns of `B` packed at a time.
+const COLUMN_BLOCK: usize = 4 * PANEL;
+/// Multiplications below which sharing out costs more than it saves.
+const SERIAL_WORK: usize = 1 << 18;
 
 thread_local! {
-    static PANELS: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    static PANELS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A borrowed matrix whose rows and columns may lie at any distance from each other.
@@ -65,7 +66,13 @@ impl<'a> Matrix<'a> {
 
     /// Rows `from..from + count`.
     fn rows_from(self, from: usize, count: usize) -> Self {
-        Matrix { data: &self.data[from * self.row_stride..], rows: count, ..self }
+        let data = self.data.get(from * self.row_stride..).unwrap_or(&[]);
+        Matrix { data, rows: count, ..self }
+    }
+
+    /// Columns `from..from + count`.
+    fn columns_from(self, from: usize, count: usize) -> Self {
+        self.transposed().rows_from(from, count).transposed()
     }
 }
 
@@ -82,65 +89,142 @@ pub fn multiply_add(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
 /// # Panics
 /// If the shapes do not fit each other, or the CPU lacks the instructions.
 pub fn multiply_add_with(instructions: Instructions, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
-    assert_eq!(a.columns, b.rows, "the shared index");
-    assert_eq!(c.len(), a.rows * b.columns, "the product");
-    if c.is_empty() || a.columns == 0 {
-        return;
-    }
-    PANELS.with_borrow_mut(|(a_panels, b_panels)| {
-        simd::run(instructions, &mut Product { a, b, c, a_panels, b_panels });
-    });
-}
-
-/// `C += A · B`, with blocks of rows of `C` shared out to the threads of the current rayon pool.
-///
-/// # Panics
-/// If the shapes do not fit each other.
-pub fn multiply_add_parallel(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
     assert_eq!(c.len(), a.rows * b.columns, "the product");
     if c.is_empty() {
         return;
     }
-    let task_rows = a.rows.div_ceil(8).next_multiple_of(TASK_ROWS).min(ROW_BLOCK);
+    let mut rows: Vec<&mut [f32]> = c.chunks_exact_mut(b.columns).collect();
+    product(instructions, a, b, Start::Held, &mut rows);
+}
+
+/// `C += A · B`, with `C` shared out to the threads of the current rayon pool.
+///
+/// # Panics
+/// If the shapes do not fit each other.
+pub fn multiply_add_parallel(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32]) {
+    multiply_parallel(a, b, Start::Held, c);
+}
+
+/// What an element of the product is summed up from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// What it held.
+    Held,
+    /// Zero, whatever it held.
+    Zero,
+}
+
+/// [`multiply_add_parallel`] with a choice of the start.
+pub(crate) fn multiply_parallel(a: Matrix<'_>, b: Matrix<'_>, start: Start, c: &mut [f32]) {
+    assert_eq!(c.len(), a.rows * b.columns, "the product");
+    if c.is_empty() {
+        return;
+    }
+    let instructions = Instructions::detected();
     threads::install(|| {
-        c.par_chunks_mut(task_rows * b.columns).enumerate().for_each(|(i, c)| {
-            let rows = c.len() / b.columns;
-            multiply_add(a.rows_from(i * task_rows, rows), b, c);
-        });
+        let tasks = match a.rows * a.columns * b.columns < SERIAL_WORK {
+            true => 1,
+            false => 2 * rayon::current_num_threads(),
+        };
+        if b.columns >= 2 * COLUMN_BLOCK {
+            let width = b.columns.div_ceil(tasks).next_multiple_of(COLUMN_BLOCK);
+            columns_of(c, b.columns, width).into_par_iter().enumerate().for_each(
+                |(i, mut rows)| {
+                    let b = b.columns_from(i * width, rows[0].len());
+                    product(instructions, a, b, start, &mut rows);
+                },
+            );
+        } else {
+            let height = a.rows.div_ceil(tasks.div_ceil(2)).next_multiple_of(TILE_ROWS);
+            c.par_chunks_mut(height * b.columns).enumerate().for_each(|(i, c)| {
+                let mut rows: Vec<&mut [f32]> = c.chunks_exact_mut(b.columns).collect();
+                product(instructions, a.rows_from(i * height, rows.len()), b, start, &mut rows);
+            });
+        }
     });
 }
 
-/// One product with its scratch space.
-struct Product<'a, 'b> {
-    a: Matrix<'a>,
-    b: Matrix<'a>,
-    c: &'b mut [f32],
-    a_panels: &'b mut Vec<f32>,
-    b_panels: &'b mut Vec<f32>,
+/// Cuts a row-major matrix into blocks of `width` columns, each as its rows.
+fn columns_of(c: &mut [f32], columns: usize, width: usize) -> Vec<Vec<&mut [f32]>> {
+    let mut blocks: Vec<Vec<&mut [f32]>> = Vec::new();
+    blocks.resize_with(columns.div_ceil(width), Vec::new);
+    for row in c.chunks_exact_mut(columns) {
+        for (block, part) in blocks.iter_mut().zip(row.chunks_mut(width)) {
+            block.push(part);
+        }
+    }
+    blocks
 }
 
-/// The whole product for a register tile of `MR` rows and `NR` columns. Always inlined, so that
-/// [`simd`] can compile it once for each instruction set.
-#[inline(always)]
-fn product<const MR: usize, const NR: usize>(p: &mut Product<'_, '_>) {
-    let (m, n, depth) = (p.a.rows, p.b.columns, p.a.columns);
-    for column in (0..n).step_by(COLUMN_BLOCK) {
-        let columns = COLUMN_BLOCK.min(n - column);
-        for from in (0..depth).step_by(DEPTH_BLOCK) {
-            let k = DEPTH_BLOCK.min(depth - from);
-            pack::<NR>(p.b_panels, p.b.transposed(), column, columns, from, k);
-            for row in (0..m).step_by(ROW_BLOCK) {
-                let rows = ROW_BLOCK.min(m - row);
-                pack::<MR>(p.a_panels, p.a, row, rows, from, k);
-                for (j, b) in p.b_panels.chunks_exact(k * NR).enumerate() {
-                    let width = NR.min(columns - j * NR);
-                    for (i, a) in p.a_panels.chunks_exact(k * MR).enumerate() {
-                        let height = MR.min(rows - i * MR);
-                        let c = &mut p.c[(row + i * MR) * n + column + j * NR..];
-                        if width == NR && height == MR {
-                            tile::<MR, NR>(a, b, c, n);
-                        } else {
-                            edge_tile::<MR, NR>(a, b, c, n, height, width);
+/// `C (+)= A · B` on the calling thread, `C` given as its rows.
+///
+/// # Panics
+/// If the shapes do not fit each other.
+fn product(
+    instructions: Instructions,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    start: Start,
+    c: &mut [&mut [f32]],
+) {
+    assert_eq!(a.columns, b.rows, "the shared index");
+    assert_eq!(c.len(), a.rows, "the product's rows");
+    if start == Start::Zero && a.columns == 0 {
+        return c.iter_mut().for_each(|row| row.fill(0.0));
+    }
+    PANELS.with_borrow_mut(|panels| {
+        simd::run_with(instructions, Product { a, b, start, c, panels });
+    });
+}
+
+struct Product<'a, 'b, 'c> {
+    a: Matrix<'a>,
+    b: Matrix<'a>,
+    start: Start,
+    c: &'b mut [&'c mut [f32]],
+    panels: &'b mut Vec<f32>,
+}
+
+impl Kernel for Product<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Product { a, b, start, c, panels } = self;
+        for from in (0..a.columns).step_by(DEPTH_BLOCK) {
+            let depth = DEPTH_BLOCK.min(a.columns - from);
+            let held = start == Start::Held || from > 0;
+            for column in (0..b.columns).step_by(COLUMN_BLOCK) {
+                let columns = COLUMN_BLOCK.min(b.columns - column);
+                pack(panels, b, from, depth, column, columns);
+                let x = &a.data[from * a.column_stride..];
+                for row in (0..a.rows).step_by(TILE_ROWS) {
+                    let count = TILE_ROWS.min(a.rows - row);
+                    let c = &mut c[row..row + count];
+                    // A tile at the lower edge works its last row out several times.
+                    let mut rows = [0; TILE_ROWS];
+                    for (i, at) in rows.iter_mut().enumerate() {
+                        *at = (row + i.min(count - 1)) * a.row_stride;
+                    }
+                    for (j, panel) in panels.chunks_exact(depth * PANEL).enumerate() {
+                        let at = column + j * PANEL;
+                        let width = PANEL.min(columns - j * PANEL);
+                        let mut sums = [[lanes.splat(0.0); 2]; TILE_ROWS];
+                        if held {
+                            load(lanes, c, at, width, &mut sums);
+                        }
+                        accumulate(
+                            lanes,
+                            x,
+                            &rows,
+                            a.column_stride,
+                            panel,
+                            PANEL,
+                            depth,
+                            &mut sums,
+                        );
+                        for (c, sums) in c.iter_mut().zip(&sums) {
+                            store(lanes, sums, c, at, width);
                         }
                     }
                 }
@@ -149,81 +233,67 @@ fn product<const MR: usize, const NR: usize>(p: &mut Product<'_, '_>) {
     }
 }
 
-/// Copies `count` rows of `x` into panels of `W` rows, each panel ordered by the shared index first.
-/// The last panel is filled up with zeros.
 #[inline(always)]
-fn pack<const W: usize>(
-    panels: &mut Vec<f32>,
-    x: Matrix<'_>,
-    row: usize,
-    count: usize,
-    from: usize,
-    k: usize,
-) {
-    panels.resize(count.div_ceil(W) * W * k, 0.0);
-    for (panel, r) in panels.chunks_exact_mut(W * k).zip((0..count).step_by(W)) {
-        let width = W.min(count - r);
-        let start = (row + r) * x.row_stride + from * x.column_stride;
-        if width == W && x.row_stride == 1 {
-            for (p, out) in panel.chunks_exact_mut(W).enumerate() {
-                let at = start + p * x.column_stride;
-                out.copy_from_slice(&x.data[at..at + W]);
-            }
-            continue;
-        }
-        for i in 0..W {
-            if i >= width {
-                panel[i..].iter_mut().step_by(W).for_each(|out| *out = 0.0);
-                continue;
-            }
-            let source = x.data[start + i * x.row_stride..].iter().step_by(x.column_stride);
-            for (out, value) in panel[i..].iter_mut().step_by(W).zip(source) {
-                *out = *value;
-            }
-        }
-    }
-}
-
-/// A full register tile: `C[MR x NR] += A-panel · B-panel`. The compiler vectorises over `NR`, that
-/// is over elements of the output, never over the summed index.
-#[inline(always)]
-fn tile<const MR: usize, const NR: usize>(a: &[f32], b: &[f32], c: &mut [f32], c_stride: usize) {
-    let mut sum = [[0.0f32; NR]; MR];
-    for (i, sum) in sum.iter_mut().enumerate() {
-        sum.copy_from_slice(&c[i * c_stride..i * c_stride + NR]);
-    }
-    for (a, b) in a.chunks_exact(MR).zip(b.chunks_exact(NR)) {
-        for i in 0..MR {
-            for j in 0..NR {
-                sum[i][j] = a[i].mul_add(b[j], sum[i][j]);
-            }
-        }
-    }
-    for (i, sum) in sum.iter().enumerate() {
-        c[i * c_stride..i * c_stride + NR].copy_from_slice(sum);
-    }
-}
-
-/// A tile at the edge of `C`: worked out in full on a copy, of which the valid part is kept.
-#[inline(always)]
-fn edge_tile<const MR: usize, const NR: usize>(
-    a: &[f32],
-    b: &[f32],
-    c: &mut [f32],
-    c_stride: usize,
-    height: usize,
+fn load<L: Lanes>(
+    lanes: L,
+    c: &[&mut [f32]],
+    at: usize,
     width: usize,
+    sums: &mut [[L::Vector; 2]; TILE_ROWS],
 ) {
-    let mut copy = [[0.0f32; NR]; MR];
-    for (i, copy) in copy.iter_mut().take(height).enumerate() {
-        copy[..width].copy_from_slice(&c[i * c_stride..i * c_stride + width]);
-    }
-    tile::<MR, NR>(a, b, copy.as_flattened_mut(), NR);
-    for (i, copy) in copy.iter().take(height).enumerate() {
-        c[i * c_stride..i * c_stride + width].copy_from_slice(&copy[..width]);
+    for (c, sums) in c.iter().zip(sums) {
+        if width == PANEL {
+            *sums = [lanes.load_at(c, at), lanes.load_at(c, at + LANES)];
+        } else {
+            let mut all = [0.0; PANEL];
+            all[..width].copy_from_slice(&c[at..at + width]);
+            *sums = [lanes.load_at(&all, 0), lanes.load_at(&all, LANES)];
+        }
     }
 }
 
+/// Writes the first `width` of two vectors of sums.
+#[inline(always)]
+fn store<L: Lanes>(lanes: L, sums: &[L::Vector; 2], c: &mut [f32], at: usize, width: usize) {
+    lanes.store_at(sums[0], c, at, width.min(LANES));
+    if width > LANES {
+        lanes.store_at(sums[1], c, at + LANES, width - LANES);
+    }
+}
+
+/// Copies `columns` columns of a block of rows of `b` into panels, each ordered by rows first. The
+/// last panel is filled up with zeros.
+#[inline(always)]
+fn pack(
+    panels: &mut Vec<f32>,
+    b: Matrix<'_>,
+    from: usize,
+    depth: usize,
+    column: usize,
+    columns: usize,
+) {
+    panels.resize(columns.div_ceil(PANEL) * PANEL * depth, 0.0);
+    for (j, panel) in panels.chunks_exact_mut(PANEL * depth).enumerate() {
+        let width = PANEL.min(columns - j * PANEL);
+        let start = from * b.row_stride + (column + j * PANEL) * b.column_stride;
+        let data = &b.data[start..];
+        for (k, out) in panel.chunks_exact_mut(PANEL).enumerate() {
+            let at = k * b.row_stride;
+            if width == PANEL && b.column_stride == 1 {
+                out.copy_from_slice(&data[at..at + PANEL]);
+            } else if width == PANEL {
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = data[at + i * b.column_stride];
+                }
+            } else {
+                out.fill(0.0);
+                for (i, out) in out[..width].iter_mut().enumerate() {
+                    *out = data[at + i * b.column_stride];
+                }
+            }
+        }
+    }
+}
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,4 +43,5 @@ mod convolution;
 mod gradient;
 mod pooling;
 mod replacement;
+mod simd;
 mod threads;

@@ -9,6 +9,7 @@
 //! ```
 
 mod builder;
+mod execution;
 mod layer;
 mod plan;
 mod preset;
@@ -19,6 +20,7 @@ mod tensors;
 mod written;
 
 pub use builder::{Builder, Cnn, Mlp};
+pub(crate) use execution::Stepper;
 pub use layer::Activation;
 pub use plan::{NetworkError, Size};
 pub use preset::{lenet5, mini_resnet, mini_vgg, mlp, mnist_cnn};
@@ -32,8 +34,10 @@ use crate::layer::{LayerError, Maps, Vectors};
 use crate::loss::softmax;
 use crate::random::Random;
 use dfdx::tensor::{Cpu, Tape, TensorFromVec};
+use execution::{Execution, Ready};
 use layer::Layer;
 use plan::Planned;
+use std::sync::{Arc, OnceLock};
 
 /// Images that go through the network together when nothing is learnt.
 pub(crate) const EVALUATION_BATCH: usize = 100;
@@ -46,6 +50,8 @@ pub struct Network {
     plan: Vec<Planned>,
     layers: Vec<Layer>,
     aliases: Aliases,
+    /// Set when it is first asked for scores and its layers can be fused.
+    ready: OnceLock<Option<Arc<Ready>>>,
 }
 
 /// Where a preset's tensors are in the PyTorch class that it stands for: the beginning of our name,
@@ -88,7 +94,7 @@ impl Network {
         seed: u64,
     ) -> Result<Self, LayerError> {
         let layers = layer::make(&plan, &mut Random::stream(seed, 1), &mut false)?;
-        Ok(Network { name, input, plan, layers, aliases: &[] })
+        Ok(Network { name, input, plan, layers, aliases: &[], ready: OnceLock::new() })
     }
 
     /// A short name for captions and legends.
@@ -174,7 +180,16 @@ impl Network {
     /// # Errors
     /// [`LayerError`] when the values are not a whole number of images.
     pub fn scores(&self, values: Vec<f32>) -> Result<Vec<f32>, LayerError> {
-        Ok(crate::gradient::values(&self.forward(self.tensor(values)?)?))
+        let images = self.tensor(values)?;
+        let ready = self.ready.get_or_init(|| {
+            let execution = Execution::of(self.input, &self.plan)?;
+            let parameters = self.parameters().into_iter().map(|(_, values)| values).collect();
+            Some(Arc::new(Ready::new(execution, parameters)))
+        });
+        Ok(match ready {
+            Some(ready) => ready.scores(&crate::gradient::values(&images)),
+            None => crate::gradient::values(&self.forward(images)?),
+        })
     }
 
     /// Probabilities of the classes for one image.

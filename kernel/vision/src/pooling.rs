@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
 
 /// A max pooling of maps of one size: windows of `side` by `side` pixels, `stride` pixels apart.
@@ -102,5 +103,115 @@ impl MaxPooling {
                     }
                 });
         });
+    }
+
+    /// Whether [`MaxPooling::forward_last`] can tell all places of a window from each other.
+    pub(crate) fn has_few_places(&self) -> bool {
+        self.side * self.side < usize::from(NOBODY)
+    }
+
+    /// Values of one map that come out.
+    pub(crate) fn positions(&self) -> usize {
+        self.output_height * self.output_width
+    }
+
+    /// One image with channels last: the greatest value of each window, through a ReLU if asked, and
+    /// which place in the window it came from, [`NOBODY`] where the ReLU stopped it.
+    pub(crate) fn forward_last(
+        &self,
+        x: &[f32],
+        channels: usize,
+        relu: bool,
+        y: &mut [f32],
+        places: &mut [u8],
+    ) {
+        simd::run(Pool { pooling: *self, x, channels, relu, y, places });
+    }
+
+    /// The way back of [`MaxPooling::forward_last`]: writes the gradient of the whole image.
+    pub(crate) fn backward_last(&self, places: &[u8], dy: &[f32], channels: usize, dx: &mut [f32]) {
+        simd::run(Unpool { pooling: *self, places, dy, channels, dx });
+    }
+
+    /// Where the windows' top left pixels are.
+    fn corners(&self) -> impl Iterator<Item = usize> + use<> {
+        let MaxPooling { stride, width, output_height, output_width, .. } = *self;
+        (0..output_height)
+            .flat_map(move |y| (0..output_width).map(move |x| (y * width + x) * stride))
+    }
+}
+
+/// No place: the ReLU behind the window let nothing through.
+const NOBODY: u8 = u8::MAX;
+
+struct Pool<'a> {
+    pooling: MaxPooling,
+    x: &'a [f32],
+    channels: usize,
+    relu: bool,
+    y: &'a mut [f32],
+    places: &'a mut [u8],
+}
+
+impl Kernel for Pool<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let Pool { pooling, x, channels, relu, y, places } = self;
+        let MaxPooling { side, width, .. } = pooling;
+        let outputs = y.chunks_exact_mut(channels).zip(places.chunks_exact_mut(channels));
+        for ((y, places), corner) in outputs.zip(pooling.corners()) {
+            y.copy_from_slice(&x[corner * channels..][..channels]);
+            places.fill(0);
+            for place in 1..side * side {
+                let pixel = corner + place / side * width + place % side;
+                let x = &x[pixel * channels..][..channels];
+                for ((y, at), x) in y.iter_mut().zip(&mut *places).zip(x) {
+                    let better = (*x > *y) | x.is_nan();
+                    *y = if better { *x } else { *y };
+                    *at = if better { place as u8 } else { *at };
+                }
+            }
+            if relu {
+                for (y, at) in y.iter_mut().zip(places) {
+                    *at = if *y > 0.0 { *at } else { NOBODY };
+                    *y = if *y < 0.0 { 0.0 } else { *y };
+                }
+            }
+        }
+    }
+}
+
+struct Unpool<'a> {
+    pooling: MaxPooling,
+    places: &'a [u8],
+    dy: &'a [f32],
+    channels: usize,
+    dx: &'a mut [f32],
+}
+
+impl Kernel for Unpool<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let Unpool { pooling, places, dy, channels, dx } = self;
+        let MaxPooling { side, stride, width, height, .. } = pooling;
+        let covers = side == stride && width % side == 0 && height % side == 0;
+        if !covers {
+            dx.fill(0.0);
+        }
+        let outputs = dy.chunks_exact(channels).zip(places.chunks_exact(channels));
+        for ((dy, places), corner) in outputs.zip(pooling.corners()) {
+            for place in 0..side * side {
+                let pixel = corner + place / side * width + place % side;
+                let dx = &mut dx[pixel * channels..][..channels];
+                for ((dx, dy), at) in dx.iter_mut().zip(dy).zip(places) {
+                    let share = if *at == place as u8 { *dy } else { 0.0 };
+                    *dx = if covers { share } else { *dx + share };
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Convolution as a dfdx module.
 
 use super::{LayerError, Maps, biases, weights};
-use crate::convolution::{Conv2dConfig, Convolution};
+use crate::convolution::{Conv2dConfig, Convolution, Weights};
 use crate::gradient::{put, take, values};
 use crate::random::Random;
 use dfdx::nn::{Module, NonMutableModule};
@@ -77,8 +77,8 @@ impl<T: Tape<f32, Cpu>> Module<Maps<T>> for Conv2d {
                 ),
                 got: format!("{channels} channels of {height} x {width} pixels"),
             })?;
-        let (x, weight) = (values(&input), values(&self.weight));
-        let y = convolution.forward(&x, &weight, &values(&self.bias));
+        let (x, weight, bias) = (values(&input), values(&self.weight), values(&self.bias));
+        let y = convolution.forward(&x, Weights { weight: &weight, bias: &bias });
         let (height, width) = convolution.output_size();
         let shape = (batch, self.config.output_channels, height, width);
         let output = Cpu::default().try_tensor_from_vec(y, shape)?;
@@ -96,7 +96,7 @@ impl<T: Tape<f32, Cpu>> Module<Maps<T>> for Conv2d {
                 };
                 convolution.backward(
                     &x,
-                    &weight,
+                    Weights { weight: &weight, bias: &bias },
                     &dy,
                     &mut d_weight,
                     &mut d_bias,

@@ -142,6 +142,7 @@ impl Network {
                 }
             }
         }
+        self.ready.take();
         each_tensor(&mut self.layers, "", &mut Set(chosen));
         Ok(())
     }
@@ -224,6 +225,7 @@ impl Network {
                 }
             }
         }
+        self.ready.take();
         each_tensor(&mut self.layers, "", &mut Parameters(f));
     }
 

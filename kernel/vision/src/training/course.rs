@@ -6,7 +6,7 @@ use super::step::{StepError, step};
 use super::{Checkpoint, Ending, Epoch, FitConfig, FitError, History, Progress};
 use crate::data::{Batch, BatchPlan, Dataset};
 use crate::evaluation::evaluate_while;
-use crate::network::Network;
+use crate::network::{Network, Stepper};
 use crate::random::Random;
 
 /// Sets the random numbers of steps (dropout) apart from all others of the same seed.
@@ -166,18 +166,28 @@ impl<'a> Course<'a> {
             seed: config.seed,
             epoch: self.position.epoch,
         };
-        train.batches(&plan, |batches| {
+        let mut stepper = Stepper::of(self.network);
+        let went_on = train.batches(&plan, |batches| {
             for batch in batches {
                 if config.interrupt.take() {
                     return Ok(false);
                 }
-                progress(self.learn_from(batch, n_steps)?);
+                progress(self.learn_from(&mut stepper, batch, n_steps)?);
             }
             Ok(true)
-        })
+        });
+        if let Some(stepper) = &stepper {
+            stepper.give_back(self.network);
+        }
+        went_on
     }
 
-    fn learn_from(&mut self, batch: Batch, n_steps: usize) -> Result<Progress, FitError> {
+    fn learn_from(
+        &mut self,
+        stepper: &mut Option<Stepper>,
+        batch: Batch,
+        n_steps: usize,
+    ) -> Result<Progress, FitError> {
         let Position { epoch, step: done, .. } = self.position;
         let rate = self.config.rate(epoch, done, n_steps);
         let stream =
@@ -185,7 +195,8 @@ impl<'a> Course<'a> {
         let mut random = Random::stream(self.config.seed, stream);
         let n_images = batch.labels.len();
         let smoothing = self.config.label_smoothing;
-        let step = step(self.network, &mut self.descent, batch, rate, smoothing, &mut random);
+        let Course { network, descent, .. } = self;
+        let step = step(network, stepper, descent, batch, rate, smoothing, &mut random);
         let (loss, n_correct) = step.map_err(|error| match error {
             StepError::Layer(error) => FitError::Layer(error),
             StepError::NotFinite { what, advice } => {

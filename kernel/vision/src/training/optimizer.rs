@@ -4,7 +4,8 @@
 use super::schedule::Rate;
 use crate::gradient::{take, values};
 use crate::layer::LayerError;
-use crate::network::{Network, ParameterVisitor};
+use crate::network::{Network, ParameterVisitor, Stepper};
+use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
 use dfdx::shapes::Shape;
 use dfdx::tensor::{Cpu, Gradients, Tensor};
@@ -136,11 +137,7 @@ impl Descent {
     ) -> Result<Option<Broken>, LayerError> {
         self.steps += 1;
         let scale = match self.clip {
-            Some(clip) => {
-                // PyTorch's `clip_grad_norm_` adds the 1e-6.
-                let length = norm(network, gradients)?;
-                (f64::from(clip) / (length + 1e-6)).min(1.0) as f32
-            }
+            Some(clip) => scale(clip, norm(network, gradients)?),
             None => 1.0,
         };
         let numbers = self.numbers(rate, scale);
@@ -149,6 +146,25 @@ impl Descent {
         network.each_parameter(&mut update);
         let Update { broken, error, .. } = update;
         error.map_or(Ok(broken), Err)
+    }
+
+    /// [`Descent::update`] of parameters that are plain numbers.
+    pub(super) fn update_stepper(&mut self, stepper: &mut Stepper, rate: Rate) -> Option<Broken> {
+        self.steps += 1;
+        let scale = match self.clip {
+            Some(clip) => {
+                let sum: f64 = stepper.parameters().map(|(_, gradient)| squares(gradient)).sum();
+                scale(clip, sum.sqrt())
+            }
+            None => 1.0,
+        };
+        let numbers = self.numbers(rate, scale);
+        let mut broken = None;
+        for (i, (weights, gradient)) in stepper.parameters().enumerate() {
+            let this = move_parameter(&mut self.moments, numbers, i, weights, gradient);
+            broken = broken.or(this);
+        }
+        broken
     }
 
     fn numbers(&self, rate: Rate, scale: f32) -> Numbers {
@@ -188,6 +204,12 @@ impl Descent {
     }
 }
 
+/// What a gradient of some length is multiplied with to be no longer than `clip`. PyTorch's
+/// `clip_grad_norm_` adds the 1e-6.
+fn scale(clip: f32, length: f64) -> f32 {
+    (f64::from(clip) / (length + 1e-6)).min(1.0) as f32
+}
+
 /// One update on its way through the network's parameters.
 struct Update<'a> {
     moments: &'a mut Vec<(Vec<f32>, Vec<f32>)>,
@@ -205,22 +227,34 @@ impl ParameterVisitor for Update<'_> {
             Err(error) => return self.error = Some(error.into()),
         };
         let mut weights = values(parameter);
-        let n = weights.len();
-        let (n_first, n_second) = match self.numbers.kind {
-            Kind::Sgd { keeps, .. } => (if keeps { n } else { 0 }, 0),
-            Kind::Adam { .. } => (n, n),
-        };
-        if self.moments.len() == self.next {
-            self.moments.push((vec![0.0; n_first], vec![0.0; n_second]));
-        }
-        let (first, second) = &mut self.moments[self.next];
-        if !step(self.numbers, &mut weights, &gradient, first, second) && self.broken.is_none() {
-            let by_gradient = gradient.iter().any(|g| !g.is_finite());
-            self.broken = Some(Broken { parameter: self.next, by_gradient });
-        }
+        let this = move_parameter(self.moments, self.numbers, self.next, &mut weights, &gradient);
+        self.broken = self.broken.or(this);
         parameter.copy_from(&weights);
         self.next += 1;
     }
+}
+
+/// Moves the `i`-th parameter. Returns it if it ceased to be finite.
+fn move_parameter(
+    moments: &mut Vec<(Vec<f32>, Vec<f32>)>,
+    numbers: Numbers,
+    i: usize,
+    weights: &mut [f32],
+    gradient: &[f32],
+) -> Option<Broken> {
+    let n = weights.len();
+    let (n_first, n_second) = match numbers.kind {
+        Kind::Sgd { keeps, .. } => (if keeps { n } else { 0 }, 0),
+        Kind::Adam { .. } => (n, n),
+    };
+    if moments.len() == i {
+        moments.push((vec![0.0; n_first], vec![0.0; n_second]));
+    }
+    let (first, second) = &mut moments[i];
+    (!step(numbers, weights, gradient, first, second)).then(|| {
+        let by_gradient = gradient.iter().any(|g| !g.is_finite());
+        Broken { parameter: i, by_gradient }
+    })
 }
 
 /// Moves one parameter. Returns whether all of it is finite afterwards.
@@ -235,20 +269,10 @@ fn step(
     let both = |a: bool, b: bool| a & b;
     let tasks = weights.par_chunks_mut(TASK_LEN).zip(gradient.par_chunks(TASK_LEN));
     threads::install(|| match kind {
-        Kind::Adam { step_size, root_correction, shrink, beta1, beta2, epsilon } => tasks
+        Kind::Adam { .. } => tasks
             .zip(first.par_chunks_mut(TASK_LEN).zip(second.par_chunks_mut(TASK_LEN)))
             .map(|((weights, gradient), (first, second))| {
-                let mut finite = true;
-                let moments = first.iter_mut().zip(second);
-                for ((w, g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
-                    let g = g * scale + pull * *w;
-                    *w *= shrink;
-                    *m = beta1 * *m + (1.0 - beta1) * g;
-                    *v = beta2 * *v + (1.0 - beta2) * g * g;
-                    *w -= step_size * *m / (v.sqrt() / root_correction + epsilon);
-                    finite &= w.is_finite();
-                }
-                finite
+                simd::run(Adam { numbers, weights, gradient, first, second })
             })
             .reduce(|| true, both),
         Kind::Sgd { rate, keeps: false, .. } => tasks
@@ -277,20 +301,55 @@ fn step(
     })
 }
 
+/// One part of a parameter on Adam's way, compiled for wide vectors: roots and divisions take most of
+/// the time.
+struct Adam<'a> {
+    numbers: Numbers,
+    weights: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl Kernel for Adam<'_> {
+    /// Whether all weights are finite afterwards.
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) -> bool {
+        let Adam { numbers: Numbers { scale, pull, kind }, weights, gradient, first, second } =
+            self;
+        let Kind::Adam { step_size, root_correction, shrink, beta1, beta2, epsilon } = kind else {
+            return true;
+        };
+        let mut finite = true;
+        for ((w, g), (m, v)) in weights.iter_mut().zip(gradient).zip(first.iter_mut().zip(second)) {
+            let g = g * scale + pull * *w;
+            *w *= shrink;
+            *m = beta1 * *m + (1.0 - beta1) * g;
+            *v = beta2 * *v + (1.0 - beta2) * g * g;
+            *w -= step_size * *m / (v.sqrt() / root_correction + epsilon);
+            finite &= w.is_finite();
+        }
+        finite
+    }
+}
+
+/// The sum of the squares, in one fixed order.
+fn squares(gradient: &[f32]) -> f64 {
+    let square = |chunk: &[f32]| chunk.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
+    let all = gradient.par_chunks(TASK_LEN).map(square);
+    let sums: Vec<f64> = threads::install(|| all.collect());
+    sums.iter().sum()
+}
+
 /// Length of the gradient of all parameters together, summed in one fixed order.
 fn norm(network: &mut Network, gradients: &mut Gradients<f32, Cpu>) -> Result<f64, LayerError> {
     struct Squares<'a>(&'a mut Gradients<f32, Cpu>, f64, Option<LayerError>);
     impl ParameterVisitor for Squares<'_> {
         fn visit<S: Shape>(&mut self, parameter: &mut Tensor<S, f32, Cpu>) {
             match self.0.get_or_alloc_mut(parameter) {
-                Ok(gradient) => {
-                    let square = |chunk: &[f32]| {
-                        chunk.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>()
-                    };
-                    let all = gradient.par_chunks(TASK_LEN).map(square);
-                    let sums: Vec<f64> = threads::install(|| all.collect());
-                    self.1 += sums.iter().sum::<f64>();
-                }
+                Ok(gradient) => self.1 += squares(gradient),
                 Err(error) => self.2 = Some(error.into()),
             }
         }

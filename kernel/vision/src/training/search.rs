@@ -5,7 +5,7 @@ use super::schedule::Rate;
 use super::step::{StepError, step};
 use super::{FitConfig, FitError};
 use crate::data::{BatchPlan, Dataset};
-use crate::network::Network;
+use crate::network::{Network, Stepper};
 use crate::random::Random;
 use crate::table::Table;
 
@@ -137,6 +137,7 @@ impl Network {
             epoch: 1,
         };
         let mut network = self.clone();
+        let mut stepper = Stepper::of(&network);
         let mut descent = Descent::new(config.optimizer, config.weight_decay, config.clip);
         let factor = libm::pow(f64::from(high) / f64::from(low), 1.0 / (steps - 1) as f64);
         let mut found = RateSearch { network: self.name().into(), trials: Vec::new() };
@@ -149,12 +150,19 @@ impl Network {
                 let learning_rate = (f64::from(low) * libm::pow(factor, i as f64)) as f32;
                 let rate = Rate { learning_rate, momentum: None };
                 let smoothing = config.label_smoothing;
-                let (loss, _) =
-                    match step(&mut network, &mut descent, batch, rate, smoothing, &mut random) {
-                        Ok(seen) => seen,
-                        Err(StepError::NotFinite { .. }) => break,
-                        Err(StepError::Layer(error)) => return Err(FitError::Layer(error)),
-                    };
+                let (loss, _) = match step(
+                    &mut network,
+                    &mut stepper,
+                    &mut descent,
+                    batch,
+                    rate,
+                    smoothing,
+                    &mut random,
+                ) {
+                    Ok(seen) => seen,
+                    Err(StepError::NotFinite { .. }) => break,
+                    Err(StepError::Layer(error)) => return Err(FitError::Layer(error)),
+                };
                 let loss = f64::from(loss);
                 mean = SMOOTHING * mean + (1.0 - SMOOTHING) * loss;
                 // The mean began at 0: what that took away is put back (as Adam does).
