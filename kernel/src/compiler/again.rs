@@ -60,9 +60,10 @@ impl Failed {
             }
             let code = message["code"]["code"].as_str().unwrap_or_default().to_owned();
             let text = message["message"].as_str().unwrap_or_default();
-            lasting &= !ABOUT_CLOSURES.contains(&code.as_str())
-                && !(returns && code == "E0308")
-                && !text.contains("evcxr_display");
+            let differs = ABOUT_CLOSURES.contains(&code.as_str())
+                || (returns && code == "E0308")
+                || text.contains("evcxr_display");
+            lasting &= !differs;
             if code == MENDED && !text.starts_with("the `?` operator") {
                 // What crosses the closure that catches panics is checked for that.
                 lasting &= !text.contains("unwind");

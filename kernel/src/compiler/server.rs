@@ -3,17 +3,17 @@
 //! It lives in the kernel, on a thread of its own; the stand-in for cargo, which evcxr starts for
 //! each cell, only asks it, over a local socket in the session's folder.
 
+mod request;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Output};
+use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-
-use serde::{Deserialize, Serialize};
 
 use super::again::Failed;
 use super::cache::CellCache;
@@ -22,43 +22,8 @@ use super::types::VariableType;
 use super::waiting::{Running, Waiting};
 use super::{CompilerConfig, direct, probe};
 use crate::cell::Typed;
-
-/// The socket, in the session's folder.
-const SOCKET: &str = "compiler.sock";
-
-/// What the stand-in wants.
-#[derive(Serialize, Deserialize)]
-struct Request {
-    purpose: Asked,
-    /// The folder of evcxr's crate.
-    crate_folder: PathBuf,
-    /// Where evcxr wants to be told the path of the library.
-    library_path: Option<PathBuf>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) enum Asked {
-    /// A library.
-    Build,
-    /// What is wrong with a text, and the types in it.
-    Check,
-    /// A text that cargo can compile.
-    Text,
-}
-
-/// What the stand-in passes on.
-#[derive(Serialize, Deserialize)]
-struct Reply {
-    success: bool,
-    stdout: String,
-    stderr: String,
-}
-
-impl Reply {
-    fn failure(message: String) -> Reply {
-        Reply { success: false, stdout: String::new(), stderr: message }
-    }
-}
+pub(super) use request::{Asked, ask};
+use request::{Reply, Request, SOCKET};
 
 /// The thread that compiles, and what others tell it.
 pub(crate) struct CompilerServer {
@@ -470,31 +435,4 @@ fn failure(messages: &[u8]) -> Reply {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The stand-in's part: asks the server of its session, and passes on what that says.
-pub(super) fn ask(session: &Path, purpose: Asked) -> ExitCode {
-    let ask = || -> io::Result<Reply> {
-        let mut connection = UnixStream::connect(session.join(SOCKET))?;
-        let request = Request {
-            purpose,
-            crate_folder: std::env::current_dir()?,
-            library_path: std::env::var_os("EVCXR_EXECUTION_SO_PATH").map(PathBuf::from),
-        };
-        connection.write_all((serde_json::to_string(&request)? + "\n").as_bytes())?;
-        let mut line = String::new();
-        BufReader::new(connection).read_line(&mut line)?;
-        Ok(serde_json::from_str(&line)?)
-    };
-    match ask() {
-        Ok(reply) => {
-            print!("{}", reply.stdout);
-            eprint!("{}", reply.stderr);
-            ExitCode::from(if reply.success { 0 } else { 101 })
-        }
-        Err(error) => {
-            eprintln!("error: the kernel's compiler does not answer: {error}");
-            ExitCode::from(101)
-        }
-    }
 }
