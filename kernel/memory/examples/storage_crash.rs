@@ -143,7 +143,9 @@ fn kill_and_look(n_rounds: u32, place: &Place) -> Outcome<()> {
     let (mut n_writes, mut kills_before_first) = (0_u64, 0);
     for round in 1..=n_rounds {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let pause = Duration::from_micros(5_000 + (random >> 33) % 145_000);
+        // A database takes its time to answer: it gets more, so that there is load.
+        let longest = if matches!(place, Place::Schema(_)) { 800_000 } else { 145_000 };
+        let pause = Duration::from_micros(5_000 + (random >> 33) % longest);
         let mut child = Command::new(std::env::current_exe()?)
             .args(["write", &place.to_word()])
             .stdout(Stdio::piped())
