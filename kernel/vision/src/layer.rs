@@ -24,6 +24,7 @@ mod activation;
 mod average;
 mod convolution;
 mod dropout;
+mod elementwise;
 mod linear;
 mod nonlinearity;
 mod normalisation;

@@ -43,16 +43,19 @@
 //! # use momentum_vision::typed::{Conv, Relu};
 //! fn run(net: &(Conv<1, 8, 3>, Relu, Conv<16, 8, 3>),
 //!        x: Tensor<(usize, Const<1>, Const<28>, Const<28>), f32, Cpu>) {
-//!     net.forward(x);
+//!     Module::forward(net, x);
 //! }
 //! ```
 //! ```text
-//! error[E0277]: this layer takes 16 maps or features, but what comes in has `Const<8>` of them
+//! error[E0277]: this layer takes 16 maps or features, but what comes in has `dfdx::shapes::Const<8>` of them
 //!   |
-//! 4 |     net.forward(x);
-//!   |         ------- ^ expected 16, got `Const<8>`
+//! 5 |     Module::forward(net, x);
+//!   |     ^^^^^^^^^^^^^^^^^^^^^^^ expected 16, got `dfdx::shapes::Const<8>`
 //!   = note: change: give the layer as many inputs as the layer before it has outputs
 //! ```
+//! (Written as `net.forward(x)` it does not compile either, but the compiler says E0599, that the
+//! method's bounds are not satisfied, and `Conv<16, 8, 3>: Module<Tensor<(_, Const<8>, _, _), ..>>`
+//! stands in its notes.)
 //!
 //! A window that does not fit into its map. 4 x 4 pixels become 2 x 2, which hold no 3 x 3 kernel:
 //!
@@ -65,9 +68,9 @@
 //! }
 //! ```
 //! ```text
-//! error[E0277]: a window of side 3, stride 1 and padding 0 does not fit into a map whose side is `Const<2>`
+//! error[E0277]: a window of side 3, stride 1 and padding 0 does not fit into a map whose side is `dfdx::shapes::Const<2>`
 //!   |
-//! 4 |     net.forward(x);
+//! 5 |     net.forward(x);
 //!   |         ------- ^ does not fit into the maps that come in here
 //!   = note: expected: a map of at least 3 pixels with its padding, of at most 64, and a window in momentum_vision's table
 //!   = note: change: use a smaller kernel or window, add padding, or pool less before this layer

@@ -1,11 +1,12 @@
 //! Dropout as a dfdx module.
 
 use super::LayerError;
-use crate::gradient::{put, take, values};
+use super::elementwise::recorded;
+use crate::gradient::values;
 use crate::random::Random;
 use dfdx::nn::{Module, ModuleMut};
-use dfdx::shapes::{HasShape, Shape};
-use dfdx::tensor::{Cpu, PutTape, SplitTape, Tape, Tensor, TensorFromVec};
+use dfdx::shapes::Shape;
+use dfdx::tensor::{Cpu, SplitTape, Tape, Tensor};
 use dfdx::tensor_ops::ReshapeTo;
 
 /// Dropout (Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014): while training each
@@ -49,7 +50,7 @@ impl Dropout {
         if self.share == 0.0 {
             return Ok(input);
         }
-        let (input, mut tape) = input.try_contiguous()?.split_tape();
+        let (input, tape) = input.try_contiguous()?.split_tape();
         let kept = 1.0 / (1.0 - self.share);
         let mut y = values(&input);
         let scales: Vec<f32> = y
@@ -61,20 +62,7 @@ impl Dropout {
                 scale
             })
             .collect();
-        let output = Cpu::default().try_tensor_from_vec(y, *input.shape())?;
-        if T::OWNS_TAPE {
-            let (input_ghost, output_ghost) = (input.ghost(), output.ghost());
-            tape.add_backward_op(move |gradients| {
-                let dy = take(gradients.get_or_alloc_mut(&output_ghost)?);
-                let dx = gradients.get_or_alloc_mut(&input_ghost)?;
-                for (dx, (dy, scale)) in dx.iter_mut().zip(dy.iter().zip(&scales)) {
-                    *dx += dy * scale;
-                }
-                put(gradients.get_or_alloc_mut(&output_ghost)?, dy);
-                Ok(())
-            });
-        }
-        Ok(output.put_tape(tape))
+        recorded(input, tape, y, scales)
     }
 }
 
@@ -106,7 +94,7 @@ impl<S: Shape, T: Tape<f32, Cpu>> ModuleMut<Tensor<S, f32, Cpu, T>> for Dropout 
 mod tests {
     use super::*;
     use crate::layer::Vectors;
-    use dfdx::tensor::Trace;
+    use dfdx::tensor::{TensorFromVec, Trace};
     use dfdx::tensor_ops::{Backward, SumTo};
 
     fn ones(n: usize) -> Vectors {

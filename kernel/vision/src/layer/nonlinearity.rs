@@ -1,16 +1,14 @@
 //! Smooth and leaky activation functions as one dfdx module.
 
 use super::LayerError;
-use crate::gradient::{put, take, values};
+use super::elementwise::{TASK_LEN, recorded};
+use crate::gradient::values;
 use crate::threads;
 use dfdx::nn::{Module, NonMutableModule};
-use dfdx::shapes::{HasShape, Shape};
-use dfdx::tensor::{Cpu, PutTape, SplitTape, Tape, Tensor, TensorFromVec};
+use dfdx::shapes::Shape;
+use dfdx::tensor::{Cpu, SplitTape, Tape, Tensor};
 use dfdx::tensor_ops::ReshapeTo;
 use rayon::prelude::*;
-
-/// Values given to one task.
-const TASK_LEN: usize = 1 << 12;
 
 /// An activation function other than [`Relu`](super::Relu), for tensors of any shape, value by value.
 /// Exponential, tangent and error function come from the `libm` crate, so that they give the same
@@ -69,7 +67,7 @@ impl<S: Shape, T: Tape<f32, Cpu>> Module<Tensor<S, f32, Cpu, T>> for Nonlinearit
     type Error = LayerError;
 
     fn try_forward(&self, input: Tensor<S, f32, Cpu, T>) -> Result<Self::Output, LayerError> {
-        let (input, mut tape) = input.try_contiguous()?.split_tape();
+        let (input, tape) = input.try_contiguous()?.split_tape();
         let mut y = values(&input);
         let mut slopes = vec![0.0; y.len()];
         let one = |(y, slopes): (&mut [f32], &mut [f32])| {
@@ -78,19 +76,6 @@ impl<S: Shape, T: Tape<f32, Cpu>> Module<Tensor<S, f32, Cpu, T>> for Nonlinearit
         threads::install(|| {
             y.par_chunks_mut(TASK_LEN).zip(slopes.par_chunks_mut(TASK_LEN)).for_each(one);
         });
-        let output = Cpu::default().try_tensor_from_vec(y, *input.shape())?;
-        if T::OWNS_TAPE {
-            let (input_ghost, output_ghost) = (input.ghost(), output.ghost());
-            tape.add_backward_op(move |gradients| {
-                let dy = take(gradients.get_or_alloc_mut(&output_ghost)?);
-                let dx = gradients.get_or_alloc_mut(&input_ghost)?;
-                for (dx, (dy, slope)) in dx.iter_mut().zip(dy.iter().zip(&slopes)) {
-                    *dx += dy * slope;
-                }
-                put(gradients.get_or_alloc_mut(&output_ghost)?, dy);
-                Ok(())
-            });
-        }
-        Ok(output.put_tape(tape))
+        recorded(input, tape, y, slopes)
     }
 }

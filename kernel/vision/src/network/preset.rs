@@ -1,18 +1,6 @@
 //! Networks with names.
 //!
-//! Each stands for a PyTorch class whose saved weights it reads; `tests/pytorch/presets.py` holds
-//! these classes. Where they keep their tensors:
-//!
-//! | preset | the class's modules, in order |
-//! |---|---|
-//! | [`mlp`] | `fc1`, `fc2`, `fc3` |
-//! | [`lenet5`] | `conv1`, `conv2`, `fc1`, `fc2`, `fc3` |
-//! | [`mnist_cnn`] | `conv1`, `conv2`, `conv3`, `fc1`, `fc2` |
-//! | [`mini_vgg`] | `features.N` and `classifier.N`, as torchvision's `vgg` with batch normalisation |
-//! | [`mini_resnet`] | `conv1`, `bn1`, `layerN.0.conv1` and so on, `layerN.0.downsample.N`, `fc`, as torchvision's `resnet` |
-//!
-//! An `nn.Sequential` of the same layers fits as well, and that is what is written: see
-//! [`Naming`](super::Naming).
+//! Each stands for a PyTorch class whose saved weights it reads: see [`Naming`](super::Naming).
 
 use super::{Aliases, Builder, Cnn, Mlp, Network, NetworkError};
 

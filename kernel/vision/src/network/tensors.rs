@@ -14,6 +14,17 @@ pub(crate) trait ParameterVisitor {
 }
 
 /// How tensors are named in a file. Both are read; this says what is written.
+///
+/// The PyTorch classes that the presets stand for are in `tests/pytorch/presets.py`. Their modules,
+/// in order of the layers:
+///
+/// | preset | modules |
+/// |---|---|
+/// | [`mlp`](super::mlp) | `fc1`, `fc2`, `fc3` |
+/// | [`lenet5`](super::lenet5) | `conv1`, `conv2`, `fc1`, `fc2`, `fc3` |
+/// | [`mnist_cnn`](super::mnist_cnn) | `conv1`, `conv2`, `conv3`, `fc1`, `fc2` |
+/// | [`mini_vgg`](super::mini_vgg) | `features.N` and `classifier.N`, as torchvision's VGG with batch normalisation |
+/// | [`mini_resnet`](super::mini_resnet) | `conv1`, `bn1`, `layerN.0.conv1` and so on, `layerN.0.downsample.N`, `fc`, as torchvision's ResNet |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Naming {
     /// As in PyTorch's `nn.Sequential` of the same layers: `0.weight`, `3.bias`.
