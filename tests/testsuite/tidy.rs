@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 /// A name in code, where that is looked for, and the one file (with its children) that may use it.
-const DOORS: [(&str, &str, &str); 18] = [
+const DOORS: [(&str, &str, &str); 22] = [
     ("evcxr::", "", "kernel/src/engine/evaluator"),
     ("zeromq", "", "kernel/src/wire"),
     ("jupyter_zmq_client", "", "kernel/src/wire"),
@@ -35,6 +35,10 @@ const DOORS: [(&str, &str, &str); 18] = [
     ("ra_ap_ide", "", "kernel/src/analyst/world"),
     ("rusqlite", "kernel/memory/src/", "kernel/memory/src/storage/sqlite"),
     ("rust_stemmers", "", "kernel/memory/src/retrieval/analysis"),
+    ("safetensors::", "kernel/vision/src/", "kernel/vision/src/weights"),
+    ("ureq::", "", "kernel/vision/src/data/download"),
+    ("zune_jpeg", "", "kernel/vision/src/data/folder/picture"),
+    ("signal_hook", "", "kernel/cells/src/interrupt"),
 ];
 
 const MAX_LINES: usize = 500;
