@@ -40,6 +40,10 @@ const DOORS: &[(&str, &str, &str)] = &[
     ("rust_stemmers", "", "kernel/memory/src/retrieval/analysis"),
     ("icu_normalizer", "kernel/memory/", "kernel/memory/src/sentence_model/word_piece"),
     ("safetensors::", "kernel/memory/", "kernel/memory/src/sentence_model/weights"),
+    ("safetensors::", "kernel/vision/src/", "kernel/vision/src/weights"),
+    ("ureq::", "", "kernel/vision/src/data/download"),
+    ("zune_jpeg", "", "kernel/vision/src/data/folder/picture"),
+    ("signal_hook", "", "kernel/cells/src/interrupt"),
 ];
 
 const MAX_LINES: usize = 500;

@@ -41,7 +41,11 @@ fn train(
     config: &FitConfig,
 ) -> Result<History, Box<dyn std::error::Error>> {
     let start = std::time::Instant::now();
-    let history = network.fit(&data.train, &data.validation, config)?;
+    let mut bar = TerminalBar::stderr();
+    let history = network.fit_with(&data.train, &data.validation, config, &mut |progress| {
+        bar.observe(&progress);
+    })?;
+    bar.finish()?;
     println!("{history}took {:.1?}\n", start.elapsed());
     Ok(history)
 }

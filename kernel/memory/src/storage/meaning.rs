@@ -140,6 +140,7 @@ impl<S: Storage> Storage for SearchByMeaning<S> {
         fn delete_agent(agent: &AgentId) -> ();
         fn state(agent: &AgentId, key: &str) -> Option<String>;
         fn set_state(agent: &AgentId, key: &str, value: &str) -> ();
+        fn replace_state(agent: &AgentId, key: &str, expected: Option<&str>, value: &str) -> bool;
         fn append_messages(agent: &AgentId, messages: &[NewMessage]) -> u64;
         fn messages(agent: &AgentId, filter: &MessageFilter, page: PageRequest)
             -> Page<StoredMessage>;

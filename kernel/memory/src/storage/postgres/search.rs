@@ -7,7 +7,7 @@ use super::segments::Segments;
 use super::text::{Found, without_nul};
 use super::transaction::{Transaction, Values};
 use super::{messages, passages};
-use crate::retrieval::index::{Extras, Ranking};
+use crate::retrieval::index::{Extras, Ranking, Roles};
 use crate::storage::{
     AgentId, Collection, Hit, Match, MessageFilter, Page, Passage, PassageFilter, Search,
     StorageError, StoredMessage,
@@ -129,8 +129,13 @@ impl Transaction<'_> {
             Some(query) => self.similarities(place, query)?,
             None => Vec::new(),
         };
-        let extras =
-            Extras { allowed: allowed.as_deref(), gone: &gone, similarities: &similarities };
+        let extras = Extras {
+            allowed: allowed.as_deref(),
+            gone: &gone,
+            similarities: &similarities,
+            // What is allowed says it.
+            roles: Roles::default(),
+        };
         let weights = *self.weights;
         self.with_index(*agent, *collection, |index, segments: &mut Segments<'_, '_>| {
             index.refresh(segments)?;

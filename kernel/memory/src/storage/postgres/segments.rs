@@ -6,6 +6,7 @@ use super::{corrupt, integer, number};
 use crate::retrieval::analysis::Term;
 use crate::retrieval::index::{Index, SegmentStore, Text};
 use crate::retrieval::segment::{Segment, SegmentRecord};
+use crate::storage::encoding::role_from_text;
 use crate::storage::{Collection, StorageError, Timestamp};
 
 /// The segments of one collection of one agent.
@@ -62,12 +63,12 @@ impl SegmentStore for Segments<'_, '_> {
     }
 
     fn texts_from(&mut self, first: u32) -> Result<Vec<Text>, StorageError> {
-        let table = match self.collection {
-            Collection::Recall => "message",
-            Collection::Archival => "passage",
+        let (table, role) = match self.collection {
+            Collection::Recall => ("message", "role"),
+            Collection::Archival => ("passage", "NULL"),
         };
         let sql = format!(
-            "SELECT place, text, at, session FROM {table} WHERE agent = $1 AND place >= $2
+            "SELECT place, text, at, session, {role} FROM {table} WHERE agent = $1 AND place >= $2
              ORDER BY place"
         );
         let from = (self.agent, i64::from(first));
@@ -77,6 +78,7 @@ impl SegmentStore for Segments<'_, '_> {
             text: row.get::<_, Found>(1).0,
             at: Timestamp::from_millis(row.get(2)),
             session: small(row.get(3)),
+            role: row.get::<_, Option<&str>>(4).and_then(|role| role_from_text(role).ok()),
         };
         Ok(rows.iter().map(text).collect())
     }
