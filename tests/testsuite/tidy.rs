@@ -31,7 +31,6 @@ const DOORS: &[(&str, &str, &str)] = &[
     ("serde_yaml", "kernel/", "kernel/memory/src/transcript/file"),
     ("tiktoken_rs", "", "kernel/memory/src/tokens"),
     ("plotters", "kernel/vision/", "kernel/vision/src/figure"),
-    ("safetensors::", "kernel/vision/", "kernel/vision/src/weights"),
     ("plotters", "kernel/cells/", "kernel/cells/src/plot"),
     ("ra_ap_ide", "", "kernel/src/analyst/world"),
     ("rusqlite", "kernel/memory/src/", "kernel/memory/src/storage/sqlite"),

@@ -7,7 +7,8 @@ use super::segments::Segments;
 use super::text::{Found, without_nul};
 use super::transaction::{Transaction, Values};
 use super::{messages, passages};
-use crate::retrieval::index::{Extras, Ranking, Roles};
+use crate::retrieval::document::Roles;
+use crate::retrieval::index::{Extras, Ranking};
 use crate::storage::{
     AgentId, Collection, Hit, Match, MessageFilter, Page, Passage, PassageFilter, Search,
     StorageError, StoredMessage,
