@@ -20,6 +20,8 @@ use crate::helpers::cache_folder;
 const FOLDER: &str = "MOMENTUM_CELL_CACHE";
 /// Begins the keys of what comes before the first cell.
 const START: &str = "start-";
+/// Begins the name of the function by which a cell is run.
+const ENTRY: &str = "run_user_code_";
 /// How much the folder may hold before the oldest go.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -75,7 +77,11 @@ impl CellCache {
     /// Puts the library at its place; gives the text of which it was compiled.
     pub(super) fn library(&self, key: &str, library: &Path) -> Option<String> {
         let source = fs::read_to_string(self.file(key, "rs")).ok()?;
-        fs::copy(self.file(key, "so"), library).ok()?;
+        let compiled = fs::read(self.file(key, "so")).ok()?;
+        // A disk that was full, or a hand that was in it: what cannot be the cell's is compiled
+        // again.
+        let whole = entry(&source).is_none_or(|name| contains(&compiled, name.as_bytes()));
+        whole.then(|| fs::write(library, compiled)).and_then(Result::ok)?;
         Some(source)
     }
 
@@ -158,6 +164,16 @@ impl CellCache {
     }
 }
 
+/// The function by which a cell is run.
+fn entry(source: &str) -> Option<&str> {
+    let start = source.find(ENTRY)?;
+    source[start..].split('(').next()
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,5 +195,11 @@ mod tests {
         let other = folder.path().join("other");
         assert_eq!(cache.library(&key, &other).unwrap(), "source");
         assert_eq!(fs::read(&other).unwrap(), b"object");
+        let cell = "pub extern \"C\" fn run_user_code_7(x: *mut u8) {}";
+        cache.keep_library(&key, &library, cell);
+        assert_eq!(cache.library(&key, &other), None, "it has no such function");
+        fs::write(&library, "\0run_user_code_7\0").unwrap();
+        cache.keep_library(&key, &library, cell);
+        assert_eq!(cache.library(&key, &other).unwrap(), cell);
     }
 }
