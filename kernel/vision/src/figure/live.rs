@@ -4,8 +4,8 @@ use super::chart::{Area, colour_of, drawn};
 use super::colour::{INK, LINES, Rgb, SOFT_INK, hex};
 use super::panel::{MARGIN, Panel, Text};
 use super::{FigureError, Picture};
-use crate::table::{Table, percent};
-use crate::training::{Monitor, RateSearch};
+use crate::table::percent;
+use crate::training::{History, Monitor, RateSearch};
 use plotters::prelude::*;
 use std::ops::Range;
 
@@ -174,23 +174,9 @@ fn draw(monitor: &Monitor, words: &str, share: Option<f64>) -> Result<Picture, F
         "Two line charts over the epochs, of the loss and of the accuracy, while learning and on the \
          validation images. {caption}"
     );
-    Ok(Picture { svg: panel.finish(&alt), alt, caption, data: table(monitor) })
-}
-
-fn table(monitor: &Monitor) -> Table {
-    let headers =
-        ["epoch", "train loss", "validation loss", "train accuracy", "validation accuracy"];
-    let mut table = Table::new(format!("Training of the {}", monitor.network()), headers);
-    for epoch in monitor.epochs() {
-        table.push([
-            epoch.epoch.to_string(),
-            format!("{:.3}", epoch.train_loss),
-            format!("{:.3}", epoch.validation_loss),
-            percent(epoch.train_accuracy),
-            percent(epoch.validation_accuracy),
-        ]);
-    }
-    table
+    let (network, epochs) = (monitor.network().into(), epochs.to_vec());
+    let data = History { network, epochs, ..History::default() }.table();
+    Ok(Picture { svg: panel.finish(&alt), alt, caption, data })
 }
 
 /// The place of the epoch with the greatest validation accuracy; of equal ones the first.
