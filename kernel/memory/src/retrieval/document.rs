@@ -34,6 +34,11 @@ impl Roles {
     pub(crate) fn fits(self, role: Option<Role>) -> bool {
         self.0 == 0 || self.0 & 1 << number_of(role) != 0
     }
+
+    /// As [`fits`](Roles::fits); the role is asked for only where it matters.
+    pub(crate) fn fits_by(self, role: impl FnOnce() -> Option<Role>) -> bool {
+        self.0 == 0 || self.fits(role())
+    }
 }
 
 /// A role as a number of three bits, 0 for [`None`].

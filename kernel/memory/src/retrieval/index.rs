@@ -1,5 +1,6 @@
 //! The index of a collection: segments in a storage, the tail in memory, BM25 over both.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -222,17 +223,15 @@ impl Index {
         }
         let scores = self.scores(store, &words)?;
         let around = Around { index: self, extras };
-        let mut own: Vec<(u32, f32)> = Vec::new();
-        for (document, score) in (0_u32..).zip(&scores) {
-            if *score > 0.0 && around.is_allowed(document) {
-                own.push((document, *score));
-            }
-        }
-        let n_matching = own.len() as u64;
         let page = &search.page;
         let wanted = usize::try_from(page.offset).unwrap_or(usize::MAX).saturating_add(page.limit);
         let n = N_CANDIDATES.max(wanted.saturating_mul(2));
-        best_first(&mut own, n);
+        let matching = (0_u32..).zip(scores.iter().copied());
+        let mut roles = self.roles();
+        let matching = matching.filter(|(one, score)| {
+            *score > 0.0 && around.is_listed(*one) && extras.roles.fits_by(|| roles(*one))
+        });
+        let (mut own, n_matching) = best_of(matching, n);
         if !extras.similarities.is_empty() {
             own = fuse(&own, &scores, extras.similarities, n, weights.vectors, &around);
         }
@@ -280,6 +279,22 @@ impl Index {
         Ok(scores)
     }
 
+    /// The roles of documents, when they are asked for in order.
+    fn roles(&self) -> impl FnMut(u32) -> Option<Role> {
+        let mut behind = 0;
+        move |document| {
+            if document >= self.tail.first {
+                return self.tail.traits.get((document - self.tail.first) as usize)?.role;
+            }
+            let is_behind = |one: &Arc<Loaded>| one.record.first + one.record.n <= document;
+            while self.segments.get(behind).is_some_and(is_behind) {
+                behind += 1;
+            }
+            let segment = self.segments.get(behind)?;
+            segment::traits_at(&segment.traits, document.checked_sub(segment.record.first)?).role
+        }
+    }
+
     fn traits_of(&self, document: u32) -> Option<Traits> {
         if document >= self.tail.first {
             return self.tail.traits.get((document - self.tail.first) as usize).copied();
@@ -290,14 +305,41 @@ impl Index {
     }
 }
 
-/// Keeps the best `n` and puts them in order.
-fn best_first(scored: &mut Vec<(u32, f32)>, n: usize) {
-    let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0));
+/// The best first; of equal ones the later.
+fn order(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
+    b.1.total_cmp(&a.1).then(b.0.cmp(&a.0))
+}
+
+/// Keeps the best `n`, in any order.
+fn cut(scored: &mut Vec<(u32, f32)>, n: usize) {
     if scored.len() > n && n > 0 {
         scored.select_nth_unstable_by(n - 1, order);
         scored.truncate(n);
     }
+}
+
+/// Keeps the best `n` and puts them in order.
+fn best_first(scored: &mut Vec<(u32, f32)>, n: usize) {
+    cut(scored, n);
     scored.sort_by(order);
+}
+
+/// The best `n` in order, and how many there are in all.
+fn best_of(all: impl Iterator<Item = (u32, f32)>, n: usize) -> (Vec<(u32, f32)>, u64) {
+    let (mut best, mut n_all, mut lowest) = (Vec::new(), 0, 0.0_f32);
+    for one in all {
+        n_all += 1;
+        // With `n` that are better, another one that is worse can be left out at once.
+        if one.1 >= lowest {
+            best.push(one);
+            if best.len() >= n.saturating_mul(8) {
+                cut(&mut best, n);
+                lowest = best.iter().map(|one| one.1).fold(f32::INFINITY, f32::min);
+            }
+        }
+    }
+    best_first(&mut best, n);
+    (best, n_all)
 }
 
 /// The best by words and the best by vectors as one list. Both kinds of score are brought to the
@@ -341,6 +383,15 @@ struct Around<'a> {
     extras: &'a Extras<'a>,
 }
 
+impl Around<'_> {
+    /// Whether the lists allow the document, whatever its role.
+    fn is_listed(&self, document: u32) -> bool {
+        let Extras { allowed, gone, .. } = self.extras;
+        allowed.is_none_or(|allowed| allowed.binary_search(&document).is_ok())
+            && gone.binary_search(&document).is_err()
+    }
+}
+
 impl Surroundings for Around<'_> {
     fn traits(&self, document: u32) -> Option<Traits> {
         self.index.traits_of(document)
@@ -351,14 +402,33 @@ impl Surroundings for Around<'_> {
     }
 
     fn is_allowed(&self, document: u32) -> bool {
-        let Extras { allowed, roles, gone, .. } = self.extras;
-        allowed.is_none_or(|allowed| allowed.binary_search(&document).is_ok())
-            && gone.binary_search(&document).is_err()
-            && (*roles == Roles::default()
-                || roles.fits(self.index.traits_of(document).and_then(|traits| traits.role)))
+        let role = || self.index.traits_of(document).and_then(|traits| traits.role);
+        self.is_listed(document) && self.extras.roles.fits_by(role)
     }
 
     fn speaks(&self, name: u32) -> bool {
         self.index.speakers.contains(&name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Few different scores, so that there are many equal ones.
+        #[test]
+        fn the_best_are_those_of_a_full_sort(
+            scores in prop::collection::vec(1..6_u8, 0..300),
+            n in 1..20_usize,
+        ) {
+            let all = (0_u32..).zip(scores.iter().map(|score| f32::from(*score)));
+            let mut sorted: Vec<_> = all.clone().collect();
+            sorted.sort_by(order);
+            sorted.truncate(n);
+            prop_assert_eq!(best_of(all, n), (sorted, scores.len() as u64));
+        }
     }
 }
