@@ -7,6 +7,7 @@ use miette::{IntoDiagnostic, Result, miette};
 use momentum_kernel::engine::{Engine, EngineConfig};
 use momentum_kernel::helpers::{HelperCrate, HelperSet, helper_version, prepare};
 use momentum_kernel::provenance::Environment;
+use momentum_kernel::sandbox::Sandbox;
 use momentum_kernel::toolchain::Toolchain;
 
 use crate::progress::HelperLine;
@@ -59,6 +60,7 @@ pub(crate) struct Workshop {
     set: Option<HelperSet>,
     pub(crate) environment: Environment,
     pub(crate) limits: Limits,
+    pub(crate) sandbox: Option<Sandbox>,
 }
 
 impl Workshop {
@@ -72,7 +74,7 @@ impl Workshop {
             helpers: helper_version(&sources).into_diagnostic()?,
             seed,
         };
-        Ok(Workshop { toolchain, sources, set: None, environment, limits: Limits::default() })
+        Ok(Workshop { toolchain, sources, set: None, environment, limits: Limits::default(), sandbox: None })
     }
 
     /// The helper set, built now if it has to be.
@@ -101,6 +103,7 @@ impl Workshop {
             memory_limit: self.limits.memory,
             output_limit: self.limits.output,
             time_limit: self.limits.time,
+            sandbox: self.sandbox.clone(),
         };
         Engine::start(config).into_diagnostic()
     }

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which package may depend on which of ours.
-const ARROWS: [(&str, &[&str]); 6] = [
-    ("Cargo.toml", &["momentum-kernel", "momentum-journal"]),
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("Cargo.toml", &["momentum-kernel", "momentum-journal", "momentum-lessons"]),
     ("kernel/Cargo.toml", &[]),
     ("kernel/cells/Cargo.toml", &["momentum-memory", "momentum-vision"]),
     ("kernel/memory/Cargo.toml", &[]),
     ("kernel/vision/Cargo.toml", &[]),
     ("journal/Cargo.toml", &[]),
+    ("notebooks/Cargo.toml", &["momentum-kernel"]),
 ];
 
 /// A name in code, where that is looked for, and the one file (with its children) that may use it.
-const DOORS: [(&str, &str, &str); 18] = [
+const DOORS: [(&str, &str, &str); 19] = [
+    ("rs_fsrs", "", "notebooks/src/review"),
     ("evcxr::", "", "kernel/src/engine/evaluator"),
     ("zeromq", "", "kernel/src/wire"),
     ("jupyter_zmq_client", "", "kernel/src/wire"),
