@@ -8,6 +8,7 @@ use momentum_journal::RunEnvironment;
 use momentum_kernel::engine::{Engine, EngineConfig};
 use momentum_kernel::helpers::{HelperCrate, HelperSet, helper_version, prepare};
 use momentum_kernel::provenance::Environment;
+use momentum_kernel::sandbox::Sandbox;
 use momentum_kernel::toolchain::Toolchain;
 
 use crate::progress::HelperLine;
@@ -60,6 +61,7 @@ pub(crate) struct Workshop {
     set: Option<HelperSet>,
     pub(crate) environment: Environment,
     pub(crate) limits: Limits,
+    pub(crate) sandbox: Option<Sandbox>,
 }
 
 impl Workshop {
@@ -73,7 +75,7 @@ impl Workshop {
             helpers: helper_version(&sources).into_diagnostic()?,
             seed,
         };
-        Ok(Workshop { toolchain, sources, set: None, environment, limits: Limits::default() })
+        Ok(Workshop { toolchain, sources, set: None, environment, limits: Limits::default(), sandbox: None })
     }
 
     /// The environment in the journal's words.
@@ -108,6 +110,7 @@ impl Workshop {
             memory_limit: self.limits.memory,
             output_limit: self.limits.output,
             time_limit: self.limits.time,
+            sandbox: self.sandbox.clone(),
         };
         Engine::start(config).into_diagnostic()
     }

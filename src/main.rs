@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod copy;
 mod doctor;
+mod exercise;
 mod helpers;
 mod init;
 mod kernel;
@@ -12,6 +13,7 @@ mod pdf;
 mod post;
 mod progress;
 mod report;
+mod review;
 mod run;
 mod serve;
 
@@ -38,6 +40,8 @@ enum Command {
     Run(run::Arguments),
     Kernel(kernel::Arguments),
     Doctor(doctor::Arguments),
+    Exercise(exercise::Arguments),
+    Review(review::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +65,13 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => match doctor::execute(&arguments) {
             Ok(true) => Ok(()),
             // What is bad has been said.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(failure) => Err(failure),
+        },
+        Command::Review(arguments) => review::execute(&arguments),
+        Command::Exercise(arguments) => match exercise::execute(&arguments) {
+            Ok(true) => Ok(()),
+            // What is not passed has been said.
             Ok(false) => return ExitCode::FAILURE,
             Err(failure) => Err(failure),
         },

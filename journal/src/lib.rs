@@ -56,6 +56,7 @@ mod page;
 mod paper;
 mod post;
 mod problem;
+mod question;
 mod raster;
 mod record;
 mod reference;
@@ -81,6 +82,7 @@ pub use notebook::{
 pub use paper::Paper;
 pub use post::{Platform, Post, PostError, PostPart, PostPicture};
 pub use problem::{JournalError, Problem, Problems};
+pub use question::Question;
 pub use raster::RasterError;
 pub use reference::{Reference, ReferenceTarget};
 pub use scaffold::{InitConfig, Scaffold, ScaffoldError, TemplateError, init};

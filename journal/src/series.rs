@@ -9,6 +9,7 @@ use crate::config::SeriesConfig;
 use crate::entry::Entry;
 use crate::notebook::RunEnvironment;
 use crate::problem::{JournalError, Problem};
+use crate::question::{Question, questions};
 use crate::root::Root;
 use crate::site::notebooks::all_notebooks;
 use crate::site::{BuildConfig, BuildReport, Site, listed_notebooks};
@@ -98,6 +99,12 @@ impl Series {
         let named: Vec<String> = self.entries.iter().flat_map(Entry::notebooks).collect();
         let all = all_notebooks(&self.root, listed, named.iter().map(String::as_str));
         Ok(all.keys().map(|file| self.root.join(file)).collect())
+    }
+
+    /// The questions of all entries, in the order of the days.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Question> {
+        self.entries.iter().flat_map(questions).collect()
     }
 
     /// Renders the site and swaps it in for the last one.

@@ -25,6 +25,7 @@ use crate::output::{
 };
 use crate::process::{self, Control, Crash, Frame, FrameReader, FrameSender, Panic};
 use crate::report::{self, Diagnostic, History, Ran, State};
+use crate::sandbox::Sandbox;
 use crate::toolchain::Toolchain;
 use evaluator::Evaluator;
 pub(crate) use evaluator::run_if_called;
@@ -51,6 +52,8 @@ pub struct EngineConfig {
     pub output_limit: Option<u64>,
     /// How long a cell may run, if there is a limit.
     pub time_limit: Option<Duration>,
+    /// What the cells may touch besides their own folder, if they are shut in.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// Why an engine did not start.

@@ -19,6 +19,7 @@ mod process;
 pub mod provenance;
 mod report;
 pub mod runner;
+pub mod sandbox;
 pub mod session;
 pub mod toolchain;
 pub mod wire;
@@ -27,5 +28,5 @@ pub mod wire;
 /// with the code that it gives, if it gives one.
 pub fn hook() -> Option<ExitCode> {
     engine::run_if_called();
-    compiler::run_if_called().or_else(analyst::run_if_called).or_else(process::run_if_called)
+    compiler::run_if_called().or_else(analyst::run_if_called).or_else(sandbox::run_if_called).or_else(process::run_if_called)
 }

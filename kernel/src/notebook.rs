@@ -214,9 +214,65 @@ impl Notebook {
         self.cells().enumerate().filter_map(code).collect()
     }
 
+    /// Replaces the text of a cell.
+    pub fn set_source(&mut self, index: usize, source: &str) {
+        if let Some(cell) = self.cell_mut(index) {
+            cell.insert("source".into(), json!(source));
+        }
+    }
+
+    /// Gives a cell a tag that it does not have yet.
+    pub fn add_tag(&mut self, index: usize, tag: &str) {
+        let Some(Value::Object(metadata)) =
+            self.cell_mut(index).and_then(|cell| cell.get_mut("metadata"))
+        else {
+            return;
+        };
+        let tags = metadata.entry("tags").or_insert_with(|| json!([]));
+        if let Value::Array(tags) = tags
+            && !tags.iter().any(|known| known == tag)
+        {
+            tags.push(json!(tag));
+        }
+    }
+
+    /// Puts a markdown cell before the cell at `index`, or at the end.
+    pub fn insert_markdown(&mut self, index: usize, id: &str, source: &str) {
+        if let Some(Value::Array(cells)) = self.root.get_mut("cells") {
+            let cell = json!({
+                "cell_type": "markdown", "id": id, "metadata": {}, "source": source,
+            });
+            cells.insert(index.min(cells.len()), cell);
+        }
+    }
+
+    /// The same notebook in another file, which is written when it is.
+    pub fn at(mut self, path: PathBuf) -> Notebook {
+        self.path = path;
+        self
+    }
+
+    /// Whether the other notebook has the same cells: kinds, texts and tags, whatever they showed.
+    pub fn has_the_cells_of(&self, other: &Notebook) -> bool {
+        let cells = |notebook: &Notebook| -> Vec<_> {
+            let cell = |cell: &Map<String, Value>| {
+                (cell.get("cell_type").cloned(), text(cell.get("source")), tags(cell))
+            };
+            notebook.cells().map(cell).collect()
+        };
+        cells(self) == cells(other)
+    }
+
     /// What the notebook says under a key of its metadata.
     pub fn metadata(&self, key: &str) -> Option<&Value> {
         self.root.get("metadata")?.get(key)
+    }
+
+    /// Removes a key of the notebook's metadata.
+    pub fn remove_metadata(&mut self, key: &str) {
+        if let Some(Value::Object(metadata)) = self.root.get_mut("metadata") {
+            metadata.shift_remove(key);
+        }
     }
 
     /// Sets a key of the notebook's metadata.

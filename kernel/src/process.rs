@@ -25,7 +25,7 @@ use crate::engine::EngineConfig;
 pub(crate) use frame::{Control, Crash, Frame, FrameReader, FrameSender, Panic, Shown};
 
 /// Which part a process of this program plays.
-const ROLE: &str = "MOMENTUM_ROLE";
+pub(crate) const ROLE: &str = "MOMENTUM_ROLE";
 /// The libraries that the worker loads before any cell: the standard library, then the helpers.
 const LIBRARIES: &str = "MOMENTUM_LIBRARIES";
 /// Descriptor on which the supervisor writes frames for the kernel.
@@ -96,6 +96,14 @@ pub(crate) fn supervisor(
     }
     if !config.interactive {
         command.env(NO_INPUT, "1");
+    }
+    if let Some(sandbox) = &config.sandbox {
+        let mut sandbox = sandbox.clone();
+        sandbox.readable.extend(libraries.iter().cloned());
+        sandbox.readable.extend(std::env::current_exe());
+        sandbox.writable.extend([config.folder.clone(), folder.to_owned()]);
+        // Its own temporary files are the session's.
+        sandbox.ask(&mut command).env("TMPDIR", folder);
     }
     command.env(LIBRARIES, std::env::join_paths(libraries).map_err(std::io::Error::other)?);
     Ok(command)

@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which package may depend on which of ours.
-const ARROWS: [(&str, &[&str]); 6] = [
-    ("Cargo.toml", &["momentum-kernel", "momentum-journal"]),
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("Cargo.toml", &["momentum-kernel", "momentum-journal", "momentum-lessons"]),
     ("kernel/Cargo.toml", &[]),
     ("kernel/cells/Cargo.toml", &["momentum-memory", "momentum-vision"]),
     ("kernel/memory/Cargo.toml", &[]),
     ("kernel/vision/Cargo.toml", &[]),
     ("journal/Cargo.toml", &[]),
+    ("notebooks/Cargo.toml", &["momentum-kernel"]),
 ];
 
 /// A name in code, where that is looked for, and the one file (with its children) that may use it.
 const DOORS: &[(&str, &str, &str)] = &[
+    ("rs_fsrs", "", "notebooks/src/review"),
+    ("landlock", "", "kernel/src/sandbox"),
     ("evcxr::", "", "kernel/src/engine/evaluator"),
     ("zeromq", "", "kernel/src/wire"),
     ("jupyter_zmq_client", "", "kernel/src/wire"),
@@ -193,6 +196,10 @@ fn nothing_is_left_for_later() {
     let marks = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[", "ignore")];
     let mut faults = Vec::new();
     for path in with_extension(&files(), &["rs"]) {
+        // Exercises have holes: that is what they are.
+        if path.starts_with("notebooks/src") {
+            continue;
+        }
         let text = read(path);
         for (n, line) in code_lines(&text) {
             if let Some(mark) = marks.iter().find(|mark| line.contains(**mark)) {

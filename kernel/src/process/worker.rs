@@ -41,6 +41,7 @@ fn end_with_supervisor() {
 }
 
 fn serve() -> Result<(), Box<dyn std::error::Error>> {
+    crate::sandbox::enter_if_asked()?;
     let helpers = load_helpers()?;
     limit_memory();
     let mut commands =

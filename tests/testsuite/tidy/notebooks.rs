@@ -1,6 +1,7 @@
 //! The lessons' files: what the kernel wrote, what the journal needs.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -11,7 +12,8 @@ fn notebooks() -> Vec<(String, Value)> {
     let files = files();
     let lessons = with_extension(&files, &["ipynb"]).into_iter();
     lessons
-        .filter(|path| path.starts_with("notebooks"))
+        // What lies below it, the sources of exercises, is not what a learner gets.
+        .filter(|path| path.parent() == Some(Path::new("notebooks")))
         .map(|path| {
             let name = path.display().to_string();
             let value = serde_json::from_str(&read(path)).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -118,4 +120,43 @@ fn exercises_are_there_and_labelled() {
         }
     }
     assert_none(faults, "each lesson ends in exercises that can be linked to:");
+}
+
+/// The lines that a source's solutions have and its holes have not.
+fn secret_lines(source: &str) -> Vec<String> {
+    let (mut secret, mut inside) = (Vec::new(), false);
+    for line in source.lines() {
+        match line.trim().strip_prefix("//|").map(str::trim) {
+            Some("solution") => inside = true,
+            Some("hole" | "end") => inside = false,
+            _ if inside && line.trim().len() > 8 => secret.push(line.trim().to_owned()),
+            _ => {}
+        }
+    }
+    secret
+}
+
+#[test]
+fn no_solution_leaks_into_what_a_learner_gets() {
+    let files = files();
+    let sources: Vec<_> = with_extension(&files, &["ipynb"])
+        .into_iter()
+        .filter(|path| path.starts_with("notebooks/solutions"))
+        .collect();
+    assert!(!sources.is_empty(), "there are sources of exercises");
+    let mut faults = Vec::new();
+    for path in sources {
+        let notebook: Value = serde_json::from_str(&read(path)).expect("a source is JSON");
+        let secrets: Vec<_> =
+            cells(&notebook).iter().flat_map(|cell| secret_lines(&source(cell))).collect();
+        assert!(!secrets.is_empty(), "{}: no solutions", path.display());
+        for (name, learners) in &notebooks() {
+            for cell in cells(learners) {
+                let text = source(cell);
+                let leaks = secrets.iter().filter(|secret| text.contains(*secret));
+                faults.extend(leaks.map(|secret| format!("{name}: {secret}")));
+            }
+        }
+    }
+    assert_none(faults, "solutions stay in notebooks/solutions:");
 }
