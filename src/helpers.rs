@@ -75,7 +75,14 @@ impl Workshop {
             helpers: helper_version(&sources).into_diagnostic()?,
             seed,
         };
-        Ok(Workshop { toolchain, sources, set: None, environment, limits: Limits::default(), sandbox: None })
+        Ok(Workshop {
+            toolchain,
+            sources,
+            set: None,
+            environment,
+            limits: Limits::default(),
+            sandbox: None,
+        })
     }
 
     /// The environment in the journal's words.

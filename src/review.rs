@@ -35,7 +35,9 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     let series = Series::open(&arguments.folder).map_err(report::journal)?;
     let questions = series.questions();
     if questions.is_empty() {
-        println!("No entry has a question yet. Write one as an item of a list:\n\n- Q: Why do the maps shrink?\n  A: Pooling keeps one value of each block.");
+        println!(
+            "No entry has a question yet. Write one as an item of a list:\n\n- Q: Why do the maps shrink?\n  A: Pooling keeps one value of each block."
+        );
         return Ok(());
     }
     if let Some(path) = &arguments.anki {

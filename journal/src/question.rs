@@ -77,14 +77,14 @@ mod tests {
 
     #[test]
     fn items_with_both_parts_are_questions() {
-        check("- Q: Why?\n  A: Because.\n- Q: What is `x`?\n\n  A: A *name*\n  of two lines.\n", &[
-            ("Why?", "Because."),
-            ("What is x?", "A name of two lines."),
-        ]);
-        check("1. Q: One?\n   A: Yes.\n   - Q: Inner?\n     A: Too.\n", &[
-            ("Inner?", "Too."),
-            ("One?", "Yes."),
-        ]);
+        check(
+            "- Q: Why?\n  A: Because.\n- Q: What is `x`?\n\n  A: A *name*\n  of two lines.\n",
+            &[("Why?", "Because."), ("What is x?", "A name of two lines.")],
+        );
+        check(
+            "1. Q: One?\n   A: Yes.\n   - Q: Inner?\n     A: Too.\n",
+            &[("Inner?", "Too."), ("One?", "Yes.")],
+        );
     }
 
     #[test]

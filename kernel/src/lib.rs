@@ -28,5 +28,8 @@ pub mod wire;
 /// with the code that it gives, if it gives one.
 pub fn hook() -> Option<ExitCode> {
     engine::run_if_called();
-    compiler::run_if_called().or_else(analyst::run_if_called).or_else(sandbox::run_if_called).or_else(process::run_if_called)
+    compiler::run_if_called()
+        .or_else(analyst::run_if_called)
+        .or_else(sandbox::run_if_called)
+        .or_else(process::run_if_called)
 }

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use landlock::{
-    ABI, Access, AccessFs, Compatible, CompatLevel, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
-    path_beneath_rules,
+    ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    Scope, path_beneath_rules,
 };
 use rustix::process::{Resource, Rlimit};
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,9 @@ pub enum SandboxError {
     #[error("cannot try out the sandbox")]
     Start(#[from] std::io::Error),
     /// The system refuses.
-    #[error("this system cannot shut cells in: {0}. It takes Linux 5.13 with Landlock and network namespaces for users (`sysctl kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu)")]
+    #[error(
+        "this system cannot shut cells in: {0}. It takes Linux 5.13 with Landlock and network namespaces for users (`sysctl kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu)"
+    )]
     Refused(String),
 }
 

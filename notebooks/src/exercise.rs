@@ -25,7 +25,9 @@ pub struct Exercise {
 #[non_exhaustive]
 pub enum ExerciseError {
     /// It has no solution.
-    #[error("line 1: expected a part between `//| solution` and `//| end`, which the learner does not get")]
+    #[error(
+        "line 1: expected a part between `//| solution` and `//| end`, which the learner does not get"
+    )]
     NoSolution,
     /// A part has no end.
     #[error("line {line}: `//| solution` has no `//| end`")]
@@ -34,7 +36,9 @@ pub enum ExerciseError {
         line: usize,
     },
     /// `//| hole` or `//| end` outside, or `//| solution` within a part.
-    #[error("line {line}: `//| {mark}` cannot stand here; a part is `//| solution`, then `//| hole` if you want one, then `//| end`")]
+    #[error(
+        "line {line}: `//| {mark}` cannot stand here; a part is `//| solution`, then `//| hole` if you want one, then `//| end`"
+    )]
     Stray {
         /// Line in the cell, from 1.
         line: usize,
@@ -119,7 +123,8 @@ impl Exercise {
     /// The hints as the learner gets them: folded, below the exercise.
     pub(crate) fn folded_hints(&self) -> Option<String> {
         let fold = |(n, hint): (usize, &String)| {
-            let name = if self.hints.len() == 1 { "Hint".into() } else { format!("Hint {}", n + 1) };
+            let name =
+                if self.hints.len() == 1 { "Hint".into() } else { format!("Hint {}", n + 1) };
             format!("<details><summary>{name}</summary>\n\n{hint}\n\n</details>")
         };
         let folded: Vec<_> = self.hints.iter().enumerate().map(fold).collect();

@@ -60,14 +60,23 @@ impl ClassReport {
             match &student.problem {
                 Some(problem) => {
                     let span = self.exercises.len() + 1;
-                    let _ = write!(page, "<td class=\"broken\" colspan=\"{span}\">{}</td>", escaped(problem));
+                    let _ = write!(
+                        page,
+                        "<td class=\"broken\" colspan=\"{span}\">{}</td>",
+                        escaped(problem)
+                    );
                 }
                 None => {
                     let _ = write!(page, "<td>{n_passed} of {}</td>", self.exercises.len());
                     for exercise in &self.exercises {
                         let grade = student.grades.iter().find(|g| g.exercise == *exercise);
                         let outcome = grade.map_or(&Outcome::Missing, |grade| &grade.outcome);
-                        let _ = write!(page, "<td class=\"{}\">{}</td>", class(outcome), outcome.title());
+                        let _ = write!(
+                            page,
+                            "<td class=\"{}\">{}</td>",
+                            class(outcome),
+                            outcome.title()
+                        );
                     }
                 }
             }
@@ -85,7 +94,12 @@ impl ClassReport {
             }
             let _ = write!(page, "<h3>{}</h3>\n<dl>\n", escaped(&student.name));
             for (exercise, message) in said {
-                let _ = writeln!(page, "<dt>{}</dt><dd><pre>{}</pre></dd>", escaped(exercise), escaped(message));
+                let _ = writeln!(
+                    page,
+                    "<dt>{}</dt><dd><pre>{}</pre></dd>",
+                    escaped(exercise),
+                    escaped(message)
+                );
             }
             page.push_str("</dl>\n");
         }
@@ -99,7 +113,9 @@ fn class(outcome: &Outcome) -> &'static str {
         Outcome::Passed => "passed",
         Outcome::NotStarted | Outcome::Missing => "none",
         Outcome::Failed { .. } => "failed",
-        Outcome::DoesNotCompile { .. } | Outcome::Broken { .. } | Outcome::Refused { .. } => "broken",
+        Outcome::DoesNotCompile { .. } | Outcome::Broken { .. } | Outcome::Refused { .. } => {
+            "broken"
+        }
     }
 }
 

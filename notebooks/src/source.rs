@@ -108,7 +108,9 @@ impl Source {
                     let name = &exercise.name;
                     return Err(pairing(
                         &cell,
-                        format!("there is an exercise `{name}` already; give each a name of its own"),
+                        format!(
+                            "there is an exercise `{name}` already; give each a name of its own"
+                        ),
                     ));
                 }
                 open.push((exercise.name.clone(), cell));
@@ -117,13 +119,17 @@ impl Source {
                 let Some(exercise) = exercises.iter_mut().find(|known| known.name == name) else {
                     return Err(pairing(
                         &cell,
-                        format!("it checks `{name}`, but no cell before it is `//| exercise: {name}`"),
+                        format!(
+                            "it checks `{name}`, but no cell before it is `//| exercise: {name}`"
+                        ),
                     ));
                 };
                 if !exercise.check.is_empty() {
                     return Err(pairing(
                         &cell,
-                        format!("`{name}` has a check already; put all its assertions into one cell"),
+                        format!(
+                            "`{name}` has a check already; put all its assertions into one cell"
+                        ),
                     ));
                 }
                 exercise.check = cell.source;
@@ -133,7 +139,9 @@ impl Source {
         if let Some((name, cell)) = open.first() {
             return Err(pairing(
                 cell,
-                format!("the exercise `{name}` has no check; add a cell that begins with `//| check: {name}`"),
+                format!(
+                    "the exercise `{name}` has no check; add a cell that begins with `//| check: {name}`"
+                ),
             ));
         }
         Ok(Source { notebook, exercises })
@@ -172,7 +180,11 @@ impl Source {
         for cell in learners.code_cells().into_iter().rev() {
             let exercise = option(&cell.source, "exercise").and_then(|name| self.exercise(name));
             if let Some((exercise, hints)) = exercise.and_then(|e| Some((e, e.folded_hints()?))) {
-                learners.insert_markdown(cell.index + 1, &format!("hints-{}", exercise.name), &hints);
+                learners.insert_markdown(
+                    cell.index + 1,
+                    &format!("hints-{}", exercise.name),
+                    &hints,
+                );
             }
         }
         learners
@@ -219,8 +231,7 @@ pub(crate) mod tests {
         Notebook::parse(Path::new(name), text.to_string().as_bytes()).unwrap()
     }
 
-    pub(crate) const ONE: &str =
-        "//| exercise: one\n//| hint: before two\nfn one() -> u8 {\n    //| solution\n    1\n    //| end\n}";
+    pub(crate) const ONE: &str = "//| exercise: one\n//| hint: before two\nfn one() -> u8 {\n    //| solution\n    1\n    //| end\n}";
     pub(crate) const CHECK_ONE: &str =
         "//| check: one\nassert_eq!(one(), 1, \"one comes before two\");";
 

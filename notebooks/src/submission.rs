@@ -95,9 +95,8 @@ impl<'a> Submission<'a> {
         for exercise in self.source.exercises() {
             add(exercise, Outcome::Missing, &mut grades);
         }
-        let place = |grade: &Grade| {
-            self.source.exercises().iter().position(|e| e.name == grade.exercise)
-        };
+        let place =
+            |grade: &Grade| self.source.exercises().iter().position(|e| e.name == grade.exercise);
         grades.sort_by_key(place);
         grades
     }
@@ -161,9 +160,9 @@ fn guarded(check: &str) -> String {
     let mut rest = check;
     while let Some(at) = rest.find('!') {
         let (before, after) = rest.split_at(at);
-        let name = before.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |n| {
-            n + before[n..].chars().next().map_or(1, char::len_utf8)
-        });
+        let name = before
+            .rfind(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .map_or(0, |n| n + before[n..].chars().next().map_or(1, char::len_utf8));
         let is_plain = MACROS.contains(&&before[name..]) && !before[..name].ends_with(':');
         guarded.push_str(&before[..name]);
         if is_plain {
@@ -192,9 +191,7 @@ mod tests {
     use super::*;
     use crate::source::tests::{CHECK_ONE, ONE, notebook, source};
     use momentum_kernel::comm::CommMessage;
-    use momentum_kernel::output::{
-        Assistant, CellError, Completeness, Execution, Interrupter,
-    };
+    use momentum_kernel::output::{Assistant, CellError, Completeness, Execution, Interrupter};
 
     /// Fails each cell that holds one of its words; keeps what it was given.
     #[derive(Default)]
@@ -227,7 +224,10 @@ mod tests {
     }
 
     /// Grades a notebook with these cells; gives the outcomes and what was run.
-    fn grade(cells: &[&str], fails: &[(&'static str, &'static str)]) -> (Vec<Outcome>, Vec<String>) {
+    fn grade(
+        cells: &[&str],
+        fails: &[(&'static str, &'static str)],
+    ) -> (Vec<Outcome>, Vec<String>) {
         let source = source(&["let x = 7;", ONE, CHECK_ONE]).unwrap();
         let mut session = Session { fails: fails.to_vec(), ran: Vec::new() };
         let submission = Submission::new(notebook("mine.ipynb", cells), &source);

@@ -85,7 +85,9 @@ pub(super) fn watch(study: &mut Study, arguments: &Arguments) -> Result<()> {
             // What is wrong is told; the next save is a new try.
             match execute(study, arguments) {
                 Ok(true) => println!("{}", paint("32", "All passed.")),
-                Ok(false) => println!("{}", paint("2", "Save the notebook to check again; Ctrl-C ends.")),
+                Ok(false) => {
+                    println!("{}", paint("2", "Save the notebook to check again; Ctrl-C ends."))
+                }
                 Err(failure) => crate::report::print(&failure),
             }
             last = now;
@@ -121,7 +123,8 @@ impl Grader {
         };
         if !arguments.no_sandbox {
             // Cells link to the compiled helpers and to cells that were compiled before.
-            let mut sandbox = Sandbox { readable: vec![cache_folder().into_diagnostic()?], ..Sandbox::default() };
+            let mut sandbox =
+                Sandbox { readable: vec![cache_folder().into_diagnostic()?], ..Sandbox::default() };
             sandbox.readable.extend(std::env::var_os("MOMENTUM_CELL_CACHE").map(PathBuf::from));
             sandbox.try_out().into_diagnostic().wrap_err(
                 "the notebook was not run (--no-sandbox runs it with all that you may do yourself)",

@@ -64,7 +64,10 @@ pub(super) fn grade(
         eprintln!("Wrote {}", path.display());
     }
     let all = |report: &ClassReport| {
-        report.students.iter().all(|s| s.problem.is_none() && s.n_passed() == report.exercises.len())
+        report
+            .students
+            .iter()
+            .all(|s| s.problem.is_none() && s.n_passed() == report.exercises.len())
     };
     Ok(reports.iter().all(all))
 }
