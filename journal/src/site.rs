@@ -334,6 +334,9 @@ fn out_folder(
     Ok(path)
 }
 
+/// The folder, below that of the notebooks, which is never published.
+const SOLUTIONS: &str = "solutions";
+
 pub(crate) fn listed_notebooks(
     root: &Root,
     config: &SeriesConfig,
@@ -341,7 +344,10 @@ pub(crate) fn listed_notebooks(
     if config.notebooks.is_empty() {
         return Ok(Vec::new());
     }
-    root.list(&config.notebooks, "ipynb", true)
+    let mut listed = root.list(&config.notebooks, "ipynb", true)?;
+    // The sources of exercises hold their solutions: they are not part of the journal.
+    listed.retain(|listed| !listed.file.split('/').any(|folder| folder == SOLUTIONS));
+    Ok(listed)
 }
 
 /// The problems that the unproven outputs of an entry are under `--strict`.
