@@ -53,7 +53,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     if arguments.list {
         for question in &questions {
             let due = schedule.due(&question.question);
-            let due = due.map_or("now".to_owned(), |due| day(due));
+            let due = due.map_or("now".to_owned(), day);
             println!("{due:<12} Day {:<4} {}", question.day, question.question);
         }
         return Ok(());

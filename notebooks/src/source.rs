@@ -132,7 +132,7 @@ impl Source {
                         ),
                     ));
                 }
-                exercise.check = cell.source;
+                exercise.check = cell.source.clone();
                 open.retain(|(open, _)| open != name);
             }
         }
