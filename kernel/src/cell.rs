@@ -58,6 +58,12 @@ fn parse(source: &str) -> (SyntaxNode, Vec<ra_ap_syntax::SyntaxError>) {
     (parsed.syntax_node(), parsed.errors())
 }
 
+/// Whether the cell hands an error on by `?`.
+pub(crate) fn has_question_mark(source: &str) -> bool {
+    source.contains('?')
+        && parse(source).0.descendants().any(|node| node.kind() == SyntaxKind::TRY_EXPR)
+}
+
 /// Whether the cell can be run as typed so far.
 pub(crate) fn completeness(source: &str) -> Completeness {
     let (mut depth, mut open_text) = (0_i64, false);
@@ -226,6 +232,12 @@ fn statements(tree: &SyntaxNode) -> impl Iterator<Item = ast::Stmt> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn question_marks_are_told_from_texts() {
+        assert!(has_question_mark("let data = load()?;\ndata.first(4)?"));
+        assert!(!has_question_mark("let text = \"why?\"; // or how?"));
+    }
 
     #[test]
     fn commands_are_taken_from_the_top_only() {

@@ -150,7 +150,8 @@ fn same(one: &str, other: &str) -> bool {
 
 /// Why a cell is not run, if it is not.
 fn refused(code: &str) -> Option<String> {
-    let command = code.lines().find(|line| line.starts_with(':'))?;
+    let is_command = |line: &&str| line.starts_with(':') && !line.starts_with("::");
+    let command = code.lines().find(is_command)?;
     Some(format!("a cell with a command is not run when it is graded: `{command}`"))
 }
 

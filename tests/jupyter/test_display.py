@@ -86,3 +86,9 @@ def test_a_type_of_ones_own_is_shown_richly(kernel):
     )
     data, _ = shown(kernel.ok("show(Celsius(21.5));"))
     assert data == {"text/plain": "21.5 °C", "text/html": "<b>21.5 °C</b>"}
+
+
+def test_the_first_question_mark_of_a_session_hides_no_picture(fresh_kernel):
+    code = 'let drawn: Result<_, String> = Ok(svg("<svg/>", "nothing"));\ndrawn?'
+    (result,) = fresh_kernel.ok(code).of("execute_result")
+    assert "image/svg+xml" in result["data"]

@@ -19,6 +19,8 @@ use crate::output::{InputRequest, MimeBundle};
 use crate::process::{self, FrameSender};
 use crate::report::{self, Diagnostic, Label};
 
+/// A cell that does nothing but to have a `?`.
+const QUESTION_MARK: &str = "Ok::<(), std::convert::Infallible>(())?;";
 /// What a cell may ask for by `//| opt:`.
 const LEVELS: [&str; 6] = ["0", "1", "2", "3", "s", "z"];
 
@@ -29,6 +31,8 @@ pub(super) struct Evaluator {
     stop: Arc<Stop>,
     /// The hash of all cells so far.
     chain: String,
+    /// Whether a cell may end early by `?`.
+    knows_question_marks: bool,
     definitions: Definitions,
     /// The variables whose types were defined anew, and which evcxr still has.
     stale: BTreeSet<String>,
@@ -92,6 +96,7 @@ impl Evaluator {
             compiler,
             stop,
             chain: String::new(),
+            knows_question_marks: false,
             definitions: Definitions::default(),
             stale: BTreeSet::new(),
             folder,
@@ -123,6 +128,7 @@ impl Evaluator {
                 answer.recv().unwrap_or_default()
             },
         };
+        self.allow_question_marks(source);
         self.chain = chain(&self.chain, source);
         let level = cell::option(source, "opt");
         self.compiler.expect(&self.chain, level);
@@ -183,6 +189,18 @@ impl Evaluator {
             variables.map(|(name, of)| (name.to_owned(), self.compiler.spelt_out(of))).collect();
         let source = if typed.is_changed() { typed.original() } else { compiled.clone() };
         Outcome { source, compiled, content, failure, generated, variables }
+    }
+
+    /// Prepares the session for `?` before the first cell that has one.
+    ///
+    /// evcxr learns of `?` from the error that it makes. In a last expression it takes that error
+    /// for one of the display, and shows the value by `Debug`. So it learns from an empty cell.
+    fn allow_question_marks(&mut self, source: &str) {
+        if self.knows_question_marks || !cell::has_question_mark(source) {
+            return;
+        }
+        self.compiler.expect(&chain(&self.chain, QUESTION_MARK), None);
+        self.knows_question_marks = self.context.execute(QUESTION_MARK).is_ok();
     }
 
     /// The variables whose types are others than when they were defined, once this cell has run.
