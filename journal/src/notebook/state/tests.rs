@@ -86,7 +86,7 @@ fn what_holds_is_told_from_what_varies() {
 fn changed_data_make_stale_what_comes_after() {
     let root = series();
     said(root.path(), here());
-    write(root.path(), "notebooks/a.csv", "abd");
+    write(root.path(), "notebooks/a.csv", "abcd");
     let (marks, found) = said(root.path(), here());
     assert_eq!(marks, ["stale: stale data", "stale: stale data"]);
     insta::assert_snapshot!(found, @"notebooks/n.ipynb:1:208: stale-output: cell 1 (`c0`) does not hold (stale data): the data file a.csv has changed since this was made; so are 2 more");
@@ -109,7 +109,7 @@ fn another_environment_is_named() {
 #[test]
 fn changed_code_counts_before_all_else() {
     let root = series();
-    let edited = notebook("abd", "[]").replace("mean()", "median()");
+    let edited = notebook("abcd", "[]").replace("mean()", "median()");
     write(root.path(), "notebooks/n.ipynb", &edited);
     let (marks, found) = said(root.path(), here());
     assert_eq!(marks, ["stale: stale code", "stale: stale code"]);
@@ -145,7 +145,7 @@ fn a_second_run_is_kept_and_shown() {
 #[test]
 fn machines_are_told_the_state() {
     let root = series();
-    write(root.path(), "notebooks/a.csv", "abd");
+    write(root.path(), "notebooks/a.csv", "abcd");
     let report = Series::open(root.path()).unwrap().check().unwrap();
     let json: serde_json::Value = serde_json::from_str(&report.to_text(CheckFormat::Json)).unwrap();
     assert_eq!(json["findings"][0]["state"], "stale-data");
