@@ -8,6 +8,10 @@ toolchain() {
     command -v cargo >/dev/null || return 1
     cargo --version
     rustc --version
+    # Completion knows the standard library by its sources; without them its tests are left out.
+    if ! rustup component add rust-src >/dev/null 2>&1; then
+        notes+=('rust-src could not be installed, so completion of the standard library was not tested.')
+    fi
 }
 
 # tool PROGRAM CRATE VERSION: the program's path, from the build folder or PATH, else built.

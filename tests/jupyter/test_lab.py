@@ -9,7 +9,7 @@ import threading
 import nbformat
 import pytest
 
-from repository import PATIENCE
+from repository import PATIENCE, has_library_sources
 from written import notebook
 
 pytestmark = pytest.mark.browser
@@ -105,6 +105,7 @@ def test_figures_live_updates_and_tables(lab, chromium, pictures):
     page.close()
 
 
+@pytest.mark.skipif(not has_library_sources(), reason="rust-src is not installed")
 def test_completion_and_inspection(lab, chromium, pictures):
     page = opened(lab, chromium, "asking.ipynb", "let wonderful = vec![3, 1, 2];", "wonderful.so")
     page.locator(".jp-CodeCell").first.locator(".cm-content").click()

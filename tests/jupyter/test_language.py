@@ -1,13 +1,11 @@
 """Completion and inspection: what rust-analyzer knows of a cell, and that no cell waits for it."""
 
-import subprocess
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
-from repository import PATIENCE
+from repository import PATIENCE, has_library_sources
 
 
 def complete(kernel, code: str, cursor: int | None = None) -> dict:
@@ -66,11 +64,6 @@ def test_nothing_of_it_is_started_before_it_is_asked_for(fresh_kernel):
 )
 def test_completion_knows_the_session_and_the_helpers(session, code, expected):
     assert expected in complete(session, code)["matches"]
-
-
-def has_library_sources() -> bool:
-    root = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True).stdout
-    return (Path(root.strip()) / "lib/rustlib/src/rust/library/std").is_dir()
 
 
 @pytest.mark.skipif(not has_library_sources(), reason="rust-src is not installed")
