@@ -7,6 +7,7 @@ mod view;
 
 use std::path::PathBuf;
 
+use anstream::println;
 use miette::{IntoDiagnostic, Result, miette};
 use momentum_lessons::{Catalogue, LearnerFolder, Progress, Started};
 

@@ -89,6 +89,6 @@ def test_a_type_of_ones_own_is_shown_richly(kernel):
 
 
 def test_the_first_question_mark_of_a_session_hides_no_picture(fresh_kernel):
-    code = 'let drawn: Result<_, String> = Ok(svg("<svg/>", "nothing"));\ndrawn?'
+    code = 'let drawn: Result<_, String> = Ok(svg("<svg/>", "nothing"));\ndrawn.clone()?'
     (result,) = fresh_kernel.ok(code).of("execute_result")
     assert "image/svg+xml" in result["data"]
