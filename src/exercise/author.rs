@@ -24,7 +24,7 @@ pub(crate) struct Publish {
 pub(crate) struct Prove {
     /// Only these lessons
     #[arg(value_name = "LESSON")]
-    lessons: Vec<String>,
+    only: Vec<String>,
 }
 
 /// Writes the learner's notebook of each source. Its outputs are gone where its cells differ from
@@ -45,7 +45,7 @@ pub(super) fn publish(catalogue: &Catalogue, arguments: &Publish) -> Result<()> 
 
 /// Whether each solution passes, and each hole fails with words that teach.
 pub(super) fn prove(catalogue: &Catalogue, arguments: &Prove) -> Result<bool> {
-    let sources: Vec<&Source> = match &arguments.lessons[..] {
+    let sources: Vec<&Source> = match &arguments.only[..] {
         [] => catalogue.sources().iter().collect(),
         names => {
             let found: Result<_, _> = names.iter().map(|name| catalogue.lesson(name)).collect();

@@ -13,7 +13,7 @@ LONGEST = (
     "}"
 )
 CHECK = "//| check: triple\nassert_eq!(triple(2), 6);"
-SETUP = "let factor = 3;"
+SETUP = "let factor: i64 = 3;"
 
 
 @dataclass
