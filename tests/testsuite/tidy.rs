@@ -19,6 +19,10 @@ const ARROWS: [(&str, &[&str]); 7] = [
 /// A name in code, where that is looked for, and the one file (with its children) that may use it.
 const DOORS: &[(&str, &str, &str)] = &[
     ("rs_fsrs", "", "notebooks/src/review"),
+    ("open::", "src/", "src/tour/screen"),
+    ("clap_mangen", "", "src/manual"),
+    ("clap_markdown", "", "src/manual"),
+    ("clap_complete", "", "src/completions"),
     ("landlock", "", "kernel/src/sandbox"),
     ("evcxr::", "", "kernel/src/engine/evaluator"),
     ("zeromq", "", "kernel/src/wire"),
