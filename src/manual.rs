@@ -138,6 +138,37 @@ mod tests {
         assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 
+    /// Every page below a folder, with what is in it.
+    fn pages_below(folder: &Path, pages: &mut Vec<(PathBuf, String)>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                pages_below(&path, pages);
+            } else if path.extension().is_some_and(|kind| kind == "md") {
+                pages.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_commands_of_the_documentation_can_be_typed() {
+        let (mut pages, mut faults, mut tried) = (Vec::new(), Vec::new(), 0);
+        pages_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs"), &mut pages);
+        for (path, text) in &pages {
+            for block in text.split("```sh\n").skip(1) {
+                let lines = block.split("```").next().unwrap_or_default().lines();
+                for line in lines.filter(|line| line.starts_with("momentum ")) {
+                    tried += 1;
+                    if let Err(error) = crate::command().try_get_matches_from(words(line)) {
+                        faults.push(format!("{}: {line}: {error}", path.display()));
+                    }
+                }
+            }
+        }
+        assert!(tried > 30, "{tried}");
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
     #[test]
     fn every_command_has_a_man_page_with_its_example() {
         let pages = man_pages(crate::command()).unwrap();

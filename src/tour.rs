@@ -67,7 +67,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
             return Ok(());
         }
     };
-    let mut command = lab.command(&notebook, matches!(screen, Screen::Here));
+    let mut command = lab.command(&notebook, matches!(screen, Screen::Here | Screen::NotAsked));
     let written = written(&command);
     if let Screen::NotAsked = screen {
         line(&format!("JupyterLab {} is here.", lab.version));
@@ -156,7 +156,9 @@ fn is_known() -> bool {
 
 /// A command as it can be typed.
 fn written(command: &std::process::Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    // It was found on the path, so its name is enough.
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
     let words = words.map(|word| match word.to_string_lossy() {
         word if word.contains([' ', '\'', '"', '$']) => {
             format!("'{}'", word.replace('\'', "'\\''"))

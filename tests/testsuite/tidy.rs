@@ -188,6 +188,27 @@ fn modules_are_named_after_what_they_hold() {
 }
 
 #[test]
+fn links_of_the_documentation_lead_to_files() {
+    let mut faults = Vec::new();
+    for page in with_extension(&files(), &["md"]) {
+        if !page.starts_with("docs") {
+            continue;
+        }
+        let (text, folder) = (read(page), page.parent().unwrap_or(Path::new("")));
+        // What stands between marks of code is an example.
+        let prose: String = text.split('`').step_by(2).collect();
+        for target in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            let is_file = !file.is_empty() && !file.contains("://");
+            if is_file && !root().join(folder).join(file).exists() {
+                faults.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert_none(faults, "these links lead nowhere:");
+}
+
+#[test]
 fn no_snapshot_waits_for_review() {
     let files = files();
     let waiting = with_extension(&files, &["pending-snap", "new"]).into_iter();
