@@ -1,6 +1,6 @@
 //! `momentum build`: execute what is new or changed, then render the journal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use miette::{IntoDiagnostic, Result};
@@ -15,9 +15,8 @@ use crate::report::{self, Several};
 use crate::run::run_notebook;
 
 /// Execute every notebook of the series that is new or changed, then render the journal.
-///
-/// Example: momentum build
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  momentum build\n  momentum build --strict --pdf")]
 pub(crate) struct Arguments {
     /// The series: the folder with momentum.yaml, or with journal/momentum.yaml
     #[arg(default_value = ".", value_name = "FOLDER")]
@@ -43,7 +42,36 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
+    let index = build(arguments)?;
+    println!("The journal is ready. Open {} in a browser.", index.display());
+    Ok(())
+}
+
+/// The journal of a folder, with what it has: only notebooks that were never run are executed.
+/// Gives the page to open.
+pub(crate) fn journal(folder: &Path) -> Result<PathBuf> {
+    let series = Series::open(folder).map_err(report::journal)?;
+    let was_run = |path: &PathBuf| {
+        // What cannot be read is said by the build.
+        Notebook::read(path).map_or(true, |notebook| notebook.metadata("momentum").is_some())
+    };
+    let no_run = series.notebooks().map_err(report::journal)?.iter().all(was_run);
+    build(&Arguments {
+        folder: folder.to_owned(),
+        out: None,
+        cache: None,
+        rerun: false,
+        no_run,
+        strict: false,
+        pdf: None,
+    })
+}
+
+/// Gives the page to open.
+fn build(arguments: &Arguments) -> Result<PathBuf> {
     let started = Instant::now();
+    // Whether there is a series at all comes before what it takes to run it.
+    Series::open(&arguments.folder).map_err(report::journal)?;
     let mut workshop = match Workshop::open(0) {
         // Rendering needs no compiler.
         Err(_) if arguments.no_run => None,
@@ -93,9 +121,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     if let Some(failures) = Several::new(failures, "notebooks that did not run to their end") {
         return Err(failures.into());
     }
-    let index = std::path::absolute(&built.index).into_diagnostic()?;
-    println!("The journal is ready. Open {} in a browser.", index.display());
-    Ok(())
+    std::path::absolute(&built.index).into_diagnostic()
 }
 
 /// Runs the notebooks whose outputs do not hold; gives the failures.
@@ -103,6 +129,10 @@ fn run_stale(notebooks: &[PathBuf], rerun: bool, workshop: &mut Workshop) -> Vec
     let mut failures = Vec::new();
     for path in notebooks {
         let reason = match Notebook::read(path) {
+            Ok(notebook) if notebook.check_language().is_err() => {
+                eprintln!("Passed  {} (its language is not Rust)", path.display());
+                continue;
+            }
             Ok(_) if rerun => "asked for",
             Ok(notebook) => match freshness(&notebook, &workshop.environment) {
                 Freshness::Fresh => {

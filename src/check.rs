@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, Result, miette};
 use momentum_journal::{CheckFormat, ComparisonConfig, Finding, Rule, Series};
+use momentum_kernel::notebook::Notebook;
 
 use crate::copy::RunCopy;
 use crate::helpers::Workshop;
@@ -15,9 +16,10 @@ use crate::report;
 /// Outputs are stale when code, data or what runs them have changed, and each is told apart. With
 /// --rerun, those that another run does not give again are kept beside the notebook, for the pages.
 /// Exits with 1 when something is found. No address of the web is asked.
-///
-/// Example: momentum check --rerun --format github
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  momentum check --rerun --format github\n  momentum check --allow stale-environment"
+)]
 pub(crate) struct Arguments {
     /// The series: the folder with momentum.yaml, or with journal/momentum.yaml
     #[arg(default_value = ".", value_name = "FOLDER")]
@@ -78,8 +80,9 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
             ..ComparisonConfig::default()
         };
         for notebook in series.notebooks().map_err(report::journal)? {
-            // A notebook that cannot be read has been found already.
-            if momentum_kernel::notebook::Notebook::read(&notebook).is_ok() {
+            // A notebook that cannot be read has been found already; one in another language is not
+            // ours to run.
+            if Notebook::read(&notebook).is_ok_and(|one| one.check_language().is_ok()) {
                 found.add(rerun(&series, &notebook, workshop, &config)?);
             }
         }

@@ -11,6 +11,7 @@ use momentum_kernel::output::{Interpreter, Interrupter};
 use momentum_kernel::runner::{self, RunConfig, RunEvent, RunReport};
 
 use crate::helpers::Workshop;
+use crate::report;
 
 /// A copy of a notebook in a folder of its own.
 pub(crate) struct RunCopy {
@@ -46,7 +47,8 @@ impl RunCopy {
         started: &mut dyn FnMut(Box<dyn Interrupter>),
         on_event: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<RunReport> {
-        let mut notebook = Notebook::read(&self.path).into_diagnostic()?;
+        let mut notebook = Notebook::read(&self.path).map_err(report::notebook)?;
+        notebook.check_language().map_err(report::notebook)?;
         let folder = runner::folder_of(&self.original).into_diagnostic()?;
         let mut engine = workshop.engine(folder.clone(), false)?;
         started(engine.interrupter());

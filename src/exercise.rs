@@ -5,19 +5,18 @@ mod check;
 mod class;
 mod view;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstream::println;
 use miette::{IntoDiagnostic, Result, miette};
-use momentum_lessons::{Catalogue, LearnerFolder, Progress, Started};
+use momentum_lessons::{Catalogue, LearnerFolder, Progress, SourceError, Started};
 
-use crate::helpers;
+use crate::{helpers, report};
 use view::{lesson_line, paint};
 
 /// Exercises: list them, begin one, check it, ask for a hint, see how far you are.
-///
-/// Example: momentum exercise start day-02-cnn
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  momentum exercise start day-02-cnn")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -32,12 +31,10 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Action {
     /// All lessons and their exercises, with what you have passed
-    ///
-    /// Example: momentum exercise list
+    #[command(after_help = "Examples:\n  momentum exercise list")]
     List,
     /// Put a lesson's notebook into your folder; one that is there stays as it is
-    ///
-    /// Example: momentum exercise start day-02-cnn
+    #[command(after_help = "Examples:\n  momentum exercise start day-02-cnn")]
     Start {
         /// The lesson
         lesson: String,
@@ -46,30 +43,27 @@ enum Action {
     ///
     /// The cells have no network but the loopback, write only beside a copy of your notebook, and
     /// are limited in memory and time. Exits with 1 unless all that was checked is passed.
-    ///
-    /// Example: momentum exercise check day-02-cnn
+    #[command(
+        after_help = "Examples:\n  momentum exercise check day-02-cnn\n  momentum exercise check --all students --report grades.html"
+    )]
     Check(check::Arguments),
     /// Check again whenever you save your notebook
-    ///
-    /// Example: momentum exercise watch day-02-cnn
+    #[command(after_help = "Examples:\n  momentum exercise watch day-02-cnn")]
     Watch(check::Arguments),
     /// The next hint of an exercise
-    ///
-    /// Example: momentum exercise hint map-side
+    #[command(after_help = "Examples:\n  momentum exercise hint map-side")]
     Hint {
         /// The exercise, with its lesson before a slash where several have one of this name
         exercise: String,
     },
     /// A solution of an exercise
-    ///
-    /// Example: momentum exercise solution day-02-cnn/map-side
+    #[command(after_help = "Examples:\n  momentum exercise solution day-02-cnn/map-side")]
     Solution {
         /// The exercise, with its lesson before a slash where several have one of this name
         exercise: String,
     },
     /// Make an exercise the hole that it was, or a whole notebook; a copy of yours is kept
-    ///
-    /// Example: momentum exercise reset day-02-cnn --exercise map-side
+    #[command(after_help = "Examples:\n  momentum exercise reset day-02-cnn --exercise map-side")]
     Reset {
         /// The lesson
         lesson: String,
@@ -78,16 +72,13 @@ enum Action {
         exercise: Option<String>,
     },
     /// How far you are in each lesson
-    ///
-    /// Example: momentum exercise progress
+    #[command(after_help = "Examples:\n  momentum exercise progress")]
     Progress,
     /// For authors: write the learners' notebooks from their sources
-    ///
-    /// Example: momentum exercise publish notebooks
+    #[command(after_help = "Examples:\n  momentum exercise publish notebooks")]
     Publish(author::Publish),
     /// For authors: prove that every solution passes its check, and that no hole does
-    ///
-    /// Example: momentum exercise prove
+    #[command(after_help = "Examples:\n  momentum exercise prove")]
     Prove(author::Prove),
 }
 
@@ -105,7 +96,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
         None => helpers::sources()?.workspace.join("notebooks/solutions"),
     };
     let mut study = Study {
-        catalogue: Catalogue::open(&lessons).into_diagnostic()?,
+        catalogue: catalogue(&lessons)?,
         learner: LearnerFolder::new(arguments.folder.clone()),
         progress: Progress::load(&progress_file()?).into_diagnostic()?,
     };
@@ -124,8 +115,21 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
     Ok(true)
 }
 
+/// The lessons of a folder; there should be some.
+fn catalogue(folder: &Path) -> Result<Catalogue> {
+    let help = "--lessons names the folder of the lessons' sources; without it, they are those of the clone of Momentum, in notebooks/solutions";
+    let catalogue = match Catalogue::open(folder) {
+        Err(error @ SourceError::Folder { .. }) => return Err(report::helped(error, help)),
+        opened => opened.into_diagnostic()?,
+    };
+    if catalogue.sources().is_empty() {
+        return Err(miette!(help = help, "there are no lessons in `{}`", folder.display()));
+    }
+    Ok(catalogue)
+}
+
 /// `MOMENTUM_DATA_DIR`, else the user's folder for data, holds a learner's progress.
-fn progress_file() -> Result<PathBuf> {
+pub(crate) fn progress_file() -> Result<PathBuf> {
     Ok(data_folder()?.join("progress.json"))
 }
 
@@ -167,7 +171,13 @@ impl Study {
     fn start(&self, lesson: &str) -> Result<()> {
         let source = self.catalogue.lesson(lesson).into_diagnostic()?;
         let lesson = source.lesson();
-        match self.learner.start(source).into_diagnostic()? {
+        let started = self.learner.start(source).map_err(|error| {
+            report::helped(
+                error,
+                "look whether the folder can be written, and has room (`df -h .`)",
+            )
+        })?;
+        match started {
             Started::New(path) => println!("Wrote {}", path.display()),
             Started::There(path) => println!("{} is there already, and stays", path.display()),
         }

@@ -8,9 +8,8 @@ use momentum_journal::{InitConfig, init};
 use crate::report;
 
 /// Make a new series: a configuration, a first entry and its notebook. Nothing is overwritten.
-///
-/// Example: momentum init my-log --title "My study log"
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  momentum init my-log --title \"My study log\"")]
 pub(crate) struct Arguments {
     /// The folder of the series; it is made if it is not there
     #[arg(default_value = ".", value_name = "FOLDER")]

@@ -12,9 +12,10 @@ use momentum_kernel::wire;
 use crate::helpers::{Limits, Workshop};
 
 /// Make the kernel known to Jupyter, or serve it.
-///
-/// Example: momentum kernel install
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  momentum kernel install\n  momentum kernel install --memory-limit 4G --time-limit 10m"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -23,10 +24,15 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Action {
     /// Make the kernel known to Jupyter, and compile the helpers that its cells have
+    #[command(
+        after_help = "Examples:\n  momentum kernel install\n  momentum kernel install --prefix ~/jupyter --memory-limit 4G"
+    )]
     Install(Installation),
     /// Undo `install`
+    #[command(after_help = "Examples:\n  momentum kernel uninstall")]
     Uninstall(Place),
     /// Serve a Jupyter client (Jupyter calls this)
+    #[command(after_help = "Examples:\n  momentum kernel serve connection.json")]
     Serve {
         /// The connection file that Jupyter wrote
         connection_file: PathBuf,
@@ -59,10 +65,7 @@ impl Place {
 pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     match &arguments.action {
         Action::Install(Installation { place, limits }) => {
-            Workshop::open(0)?.helpers()?;
-            let program = std::env::current_exe().into_diagnostic()?;
-            let folder = kernelspec::install(&program, &limits.arguments(), &place.location())
-                .into_diagnostic()?;
+            let folder = install(&place.location(), limits)?;
             println!("Installed the kernel \"Rust (Momentum)\" at {}", folder.display());
             println!("Choose it in JupyterLab, or run: jupyter console --kernel momentum");
             Ok(())
@@ -88,4 +91,11 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
             .into_diagnostic()
         }
     }
+}
+
+/// Compiles the helpers, and makes the kernel known to Jupyter.
+pub(crate) fn install(location: &Location, limits: &Limits) -> Result<PathBuf> {
+    Workshop::open(0)?.helpers()?;
+    let program = std::env::current_exe().into_diagnostic()?;
+    kernelspec::install(&program, &limits.arguments(), location).into_diagnostic()
 }

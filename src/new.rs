@@ -12,9 +12,10 @@ use crate::report;
 ///
 /// Templates of your own are templates/entry.md and templates/notebook.ipynb beside momentum.yaml;
 /// {{day}}, {{title}}, {{date}}, {{series}} and {{notebook}} are filled in.
-///
-/// Example: momentum new "Convolutions by hand"
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  momentum new \"Convolutions by hand\"\n  momentum new \"Recall\" my-log --date 2026-11-22"
+)]
 pub(crate) struct Arguments {
     /// The entry's title
     title: String,
@@ -22,8 +23,12 @@ pub(crate) struct Arguments {
     #[arg(default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     /// The entry's date, such as 2026-11-22 [default: today]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     date: Option<NaiveDate>,
+}
+
+fn date(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "expected a day such as 2026-11-22".to_owned())
 }
 
 pub(crate) fn execute(arguments: &Arguments) -> Result<()> {

@@ -37,7 +37,9 @@ pub(crate) fn write(series: &Series, folder: &Path, file: Option<&Path>) -> Resu
     let output = match output {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(miette!(
-                help = "install typst 0.13 or newer (https://github.com/typst/typst, or `cargo install typst-cli`), or name one by {VARIABLE}",
+                help = format!(
+                    "install typst 0.13 or newer (https://github.com/typst/typst, or `cargo install typst-cli`), or name one by {VARIABLE}"
+                ),
                 "the PDF is made by typst, and there is no program `{}`",
                 program.display()
             ));

@@ -11,9 +11,8 @@ use crate::report;
 ///
 /// The text goes to standard output and, with the pictures and their alternative texts, to a
 /// folder. Nothing is sent anywhere.
-///
-/// Example: momentum post 2 --for mastodon
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  momentum post 2 --for mastodon")]
 pub(crate) struct Arguments {
     /// The day's number
     day: u32,

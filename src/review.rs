@@ -13,9 +13,10 @@ use crate::exercise::data_folder;
 use crate::report;
 
 /// Be asked what you learnt on earlier days: the entries' `Q:` and `A:` lists, spaced by FSRS.
-///
-/// Example: momentum review --limit 10
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  momentum review --limit 10\n  momentum review --anki cards.txt"
+)]
 pub(crate) struct Arguments {
     /// The series: the folder with momentum.yaml, or with journal/momentum.yaml
     #[arg(default_value = ".", value_name = "FOLDER")]

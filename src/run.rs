@@ -8,12 +8,13 @@ use momentum_kernel::runner::{self, RunConfig, RunReport};
 
 use crate::helpers::{Limits, Workshop};
 use crate::progress::{cell_line, clock};
-use crate::report::{CellFailed, Several};
+use crate::report::{self, CellFailed, Several};
 
 /// Execute notebooks: all cells in order, in one fresh session, outputs written back.
-///
-/// Example: momentum run notebooks/day-02-cnn.ipynb
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  momentum run notebooks/day-02-cnn.ipynb\n  momentum run --time-limit 10m notebooks/*.ipynb"
+)]
 pub(crate) struct Arguments {
     /// The notebooks (.ipynb, nbformat 4)
     #[arg(required = true, value_name = "NOTEBOOK")]
@@ -29,6 +30,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
+    // A name that is wrong is said before a compiler that is missing.
+    if let [only] = &arguments.notebooks[..] {
+        Notebook::read(only).map_err(report::notebook)?;
+    }
     let mut workshop = Workshop::open(arguments.seed)?;
     workshop.limits = arguments.limits.clone();
     let run = |path: &PathBuf| run_notebook(path, &mut workshop, arguments.allow_errors).err();
@@ -47,13 +52,14 @@ pub(crate) fn run_notebook(
     workshop: &mut Workshop,
     allow_errors: bool,
 ) -> Result<RunReport> {
-    let mut notebook = Notebook::read(path).into_diagnostic()?;
+    let mut notebook = Notebook::read(path).map_err(report::notebook)?;
+    notebook.check_language().map_err(report::notebook)?;
     let folder = runner::folder_of(path).into_diagnostic()?;
     let mut engine = workshop.engine(folder.clone(), false)?;
     eprintln!("Running {}", path.display());
     let config = RunConfig { environment: workshop.environment.clone(), folder, allow_errors };
-    let report =
-        runner::run(&mut notebook, &mut engine, &config, &mut cell_line).into_diagnostic()?;
+    let report = runner::run(&mut notebook, &mut engine, &config, &mut cell_line)
+        .map_err(report::notebook)?;
     match &report.failure {
         None => {
             eprintln!("  {} cells in {}; outputs written", report.cells, clock(report.duration));

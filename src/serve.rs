@@ -19,9 +19,8 @@ use runs::Runs;
 /// An entry that is saved is on the page a moment later. A notebook that is saved is run, unless
 /// its outputs still hold. What is wrong is shown here and on the page; the last good page stays.
 /// End it with Ctrl-C.
-///
-/// Example: momentum serve --port 4000
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  momentum serve --port 4000\n  momentum serve --no-run my-log")]
 pub(crate) struct Arguments {
     /// The series: the folder with momentum.yaml, or with journal/momentum.yaml
     #[arg(default_value = ".", value_name = "FOLDER")]

@@ -124,7 +124,10 @@ impl SeriesConfig {
         let mut folder = |key: &'static str, default: &str| {
             let given = fields.text(key).unwrap_or_else(|| default.to_owned());
             resolve("", &given).unwrap_or_else(|| {
-                fields.refuse(key, format!("`{key}` leads out of the series: `{given}`"));
+                fields.refuse(
+                    key,
+                    format!("`{key}` leads out of the series: `{given}`; name a folder within it"),
+                );
                 String::new()
             })
         };
@@ -237,12 +240,15 @@ mod tests {
           help: did you mean `author`?
         momentum.yaml:2:11: `language` should be a text, but it is a list
         momentum.yaml:3:11: `base_url` should start with `https://` or `http://`
-        momentum.yaml:4:6: `out` leads out of the series: `../../etc`
+        momentum.yaml:4:6: `out` leads out of the series: `../../etc`; name a folder within it
         ");
     }
 
     #[test]
     fn broken_yaml_is_placed() {
-        insta::assert_snapshot!(errors("title: Log\nout: [a\nauthor: b\n"), @"momentum.yaml:3:7: this is not YAML: did not find expected ',' or ']'");
+        insta::assert_snapshot!(errors("title: Log\nout: [a\nauthor: b\n"), @r"
+        momentum.yaml:3:7: this is not YAML: did not find expected ',' or ']'
+          help: write `key: value` lines; a text with `: `, `#`, `[` or `{` in it stands between quotes
+        ");
     }
 }

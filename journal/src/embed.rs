@@ -257,7 +257,8 @@ impl<'a> EntryEmbedding<'a> {
             }
             Err(message) => message,
         };
-        self.refuse(image.span.clone(), message, None);
+        let help = "a picture's path is relative to the entry: save it there, or correct the path";
+        self.refuse(image.span.clone(), message, Some(help.into()));
         None
     }
 }
@@ -350,6 +351,15 @@ impl Embedding for EntryEmbedding<'_> {
                         None
                     }
                 }
+            }
+            Target::File { file, .. } if by_name => {
+                let written = file.rsplit('/').next().unwrap_or(&file).to_owned();
+                let stem = |path: &'_ str| path.rsplit('/').next().unwrap_or(path).to_owned();
+                let known: Vec<String> = self.map.entries.keys().map(|path| stem(path)).collect();
+                let known = known.iter().map(|name| name.trim_end_matches(".md"));
+                let help = did_you_mean(&written, known);
+                self.refuse(span, format!("there is no entry of the name `{written}`"), help);
+                None
             }
             Target::File { file, .. } => {
                 let message = format!("`{file}` is no page of the site");

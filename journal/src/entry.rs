@@ -258,7 +258,10 @@ mod tests {
         entries/x.md:1:1: the entry has no front matter
           help: start the file with `---`, then `day:`, `title:`, `date:`, then `---`
         ");
-        insta::assert_snapshot!(problems("---\nday: [1\n---\n"), @"entries/x.md:3:1: this is not YAML: did not find expected ',' or ']'");
+        insta::assert_snapshot!(problems("---\nday: [1\n---\n"), @r"
+        entries/x.md:3:1: this is not YAML: did not find expected ',' or ']'
+          help: write `key: value` lines; a text with `: `, `#`, `[` or `{` in it stands between quotes
+        ");
     }
 
     fn prop_assert_body(entry: &Entry) {

@@ -64,6 +64,7 @@ impl<'a> Fields<'a> {
             let full = error.to_string();
             let message = full.split(" at line ").next().unwrap_or(&full);
             Problem::at(file, text, at..at, format!("this is not YAML: {message}"))
+                .with_help("write `key: value` lines; a text with `: `, `#`, `[` or `{` in it stands between quotes")
         })?;
         let map = match value {
             Value::Mapping(map) => map,

@@ -58,6 +58,12 @@ pub enum ScaffoldError {
     /// The title is empty.
     #[error("a title is needed, such as `What I learned`")]
     NoTitle,
+    /// The series' folder is something else.
+    #[error("{} is a file, and a series needs a folder; choose another name", path.display())]
+    NoFolder {
+        /// What is there.
+        path: PathBuf,
+    },
     /// A template is wrong.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -88,6 +94,9 @@ pub struct Scaffold {
 pub fn init(folder: &Path, config: &InitConfig) -> Result<Scaffold, ScaffoldError> {
     if config.title.trim().is_empty() {
         return Err(ScaffoldError::NoTitle);
+    }
+    if folder.exists() && !folder.is_dir() {
+        return Err(ScaffoldError::NoFolder { path: folder.to_owned() });
     }
     for place in ["momentum.yaml", "journal/momentum.yaml"] {
         if folder.join(place).exists() {

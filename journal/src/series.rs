@@ -54,7 +54,10 @@ impl Series {
                 continue;
             }
             if let Some(first) = by_day.insert(entry.front.day, entry) {
-                let message = format!("day {} is `{}` already", entry.front.day, first.file);
+                let message = format!(
+                    "day {} is `{}` already; give this entry another number",
+                    entry.front.day, first.file
+                );
                 let span = entry.day_span.clone();
                 problems.push(Problem::at(&entry.file, &entry.text, span, message));
             }

@@ -32,6 +32,20 @@ pub(crate) fn options<'a>(source: &'a str, name: &str) -> impl Iterator<Item = &
         .filter_map(move |(key, value)| (key.trim() == name).then_some(value.trim()))
 }
 
+/// What the option lines on top of a cell are called.
+const OPTIONS: [&str; 5] = ["label", "data", "exercise", "check", "hint"];
+
+/// An option that is one slip away from one that there is: its line, its name, and what was meant.
+/// Other names are left alone: they may be those of another tool, such as Quarto.
+pub(crate) fn misspelled_option(source: &str) -> Option<(usize, &str, &'static str)> {
+    let lines = source.lines().map_while(|line| line.trim_start().strip_prefix("//|"));
+    let names = lines.enumerate().filter_map(|(n, option)| Some((n, option.split_once(':')?.0)));
+    names.map(|(n, name)| (n + 1, name.trim())).find_map(|(line, name)| {
+        let meant = OPTIONS.into_iter().find(|known| strsim::osa_distance(known, name) == 1)?;
+        Some((line, name, meant))
+    })
+}
+
 /// The cell's commands for the engine (`:dep rand`) and, apart from them, its code.
 ///
 /// In each part the lines of the other are empty, so that line numbers stay what they are.

@@ -3,6 +3,8 @@
 //! Each check tells what it looked at and, if something is wrong, what to do. Nothing is changed,
 //! and nothing is compiled.
 
+mod notebook;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,8 +12,11 @@ use std::path::{Path, PathBuf};
 use libloading::os::unix::Library;
 
 use crate::helpers::{self, HelperCrate, cache_folder};
-use crate::kernelspec::Location;
+use crate::jupyter::{JupyterError, JupyterLab, on_path};
+use crate::kernelspec::{Location, program_of};
 use crate::toolchain::{Toolchain, ToolchainError};
+
+pub use notebook::notebook_checks;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,11 +121,7 @@ fn library_sources(toolchain: &Toolchain) -> Check {
 }
 
 fn linker() -> Check {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let missing: Vec<&str> = ["cc", "ld"]
-        .into_iter()
-        .filter(|tool| !std::env::split_paths(&path).any(|folder| folder.join(tool).is_file()))
-        .collect();
+    let missing: Vec<&str> = ["cc", "ld"].into_iter().filter(|t| on_path(t).is_none()).collect();
     if missing.is_empty() {
         Check::good("linker", "cc and ld are there")
     } else {
@@ -184,13 +185,10 @@ fn kernelspec(program: &Path) -> Check {
     let Ok(text) = fs::read_to_string(&file) else {
         return Check::with(NAME, Health::Note, "not installed for this user", advice);
     };
-    let spec: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    match spec["argv"][0].as_str() {
-        Some(started) if Path::new(started) == program => {
-            Check::good(NAME, file.display().to_string())
-        }
+    match program_of(&text) {
+        Some(started) if started == program => Check::good(NAME, file.display().to_string()),
         Some(started) => {
-            let found = format!("starts another program: {started}");
+            let found = format!("starts another program: {}", started.display());
             Check::with(NAME, Health::Note, found, advice)
         }
         None => Check::with(NAME, Health::Note, format!("{} is broken", file.display()), advice),
@@ -198,16 +196,18 @@ fn kernelspec(program: &Path) -> Check {
 }
 
 fn jupyter() -> Check {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join("jupyter"));
-    match found.into_iter().find(|file| file.is_file()) {
-        Some(file) => Check::good("jupyter", file.display().to_string()),
-        None => Check::with(
-            "jupyter",
-            Health::Note,
-            "not on the path; `momentum run` and `momentum build` do without it",
-            "python3 -m pip install jupyterlab",
-        ),
+    const NAME: &str = "jupyter";
+    const WITHOUT: &str = "`momentum run` and `momentum build` do without it";
+    match JupyterLab::find() {
+        Ok(JupyterLab { program, version }) => {
+            Check::good(NAME, format!("JupyterLab {version}, {}", program.display()))
+        }
+        Err(error) => match on_path("jupyter") {
+            Some(file) if matches!(error, JupyterError::Missing) => {
+                Check::good(NAME, format!("{}, without JupyterLab", file.display()))
+            }
+            _ => Check::with(NAME, Health::Note, format!("{error}; {WITHOUT}"), error.advice()),
+        },
     }
 }
 

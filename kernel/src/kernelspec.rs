@@ -178,6 +178,12 @@ pub fn uninstall(location: &Location) -> Result<PathBuf, KernelspecError> {
     }
 }
 
+/// The program that a `kernel.json` starts.
+pub fn program_of(kernel_json: &str) -> Option<PathBuf> {
+    let spec: serde_json::Value = serde_json::from_str(kernel_json).ok()?;
+    spec["argv"][0].as_str().map(PathBuf::from)
+}
+
 /// The text of `kernel.json`.
 fn kernel_json(program: &Path, options: &[String]) -> Result<String, KernelspecError> {
     let Some(path) = program.to_str() else {

@@ -12,6 +12,7 @@ pub mod comm;
 pub mod compiler;
 pub mod engine;
 pub mod helpers;
+pub mod jupyter;
 pub mod kernelspec;
 pub mod notebook;
 pub mod output;

@@ -45,6 +45,14 @@ pub enum NotebookError {
         /// Where and what.
         source: serde_json::Error,
     },
+    /// Its cells are in another language than Rust.
+    #[error("{}: this is a notebook in {language}; Momentum runs notebooks in Rust", path.display())]
+    Language {
+        /// The file.
+        path: PathBuf,
+        /// The language that it names.
+        language: String,
+    },
     /// The JSON is not that of a notebook.
     #[error("{}{}: {expected}", path.display(), cell.map_or(String::new(), |n| format!(", cell {n}")))]
     Shape {
@@ -136,6 +144,23 @@ impl Notebook {
         }
         notebook.complete();
         Ok(notebook)
+    }
+
+    /// Whether its cells can be Rust: it says so, or says nothing of its language.
+    ///
+    /// # Errors
+    ///
+    /// [`NotebookError::Language`] when it names another language.
+    pub fn check_language(&self) -> Result<(), NotebookError> {
+        let named = |key: &str, field: &str| self.metadata(key)?.get(field)?.as_str();
+        let language = named("kernelspec", "language").or_else(|| named("language_info", "name"));
+        match language {
+            Some(language) if !language.eq_ignore_ascii_case("rust") => {
+                let language = language.to_owned();
+                Err(NotebookError::Language { path: self.path.clone(), language })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Adds what nbformat 4.5 demands and older notebooks lack.

@@ -76,35 +76,63 @@ pub(crate) fn notebook_chain(cells: &[CodeCell]) -> Vec<String> {
     chain(cells.iter().map(|cell| cell.source.as_str()))
 }
 
-/// Whether a notebook's outputs still hold. The files that its cells declare as their data are
-/// read, beside the notebook.
-pub fn freshness(notebook: &Notebook, environment: &Environment) -> Freshness {
-    let record = notebook.metadata("momentum").cloned();
-    let Some(record) = record.and_then(|json| serde_json::from_value::<Record>(json).ok()) else {
-        return Freshness::NeverRun;
-    };
+fn run_record(notebook: &Notebook) -> Option<Record> {
+    serde_json::from_value(notebook.metadata("momentum")?.clone()).ok()
+}
+
+/// What ran a notebook, and whether that run came to its end; nothing if it has no record.
+pub(crate) fn recorded_environment(notebook: &Notebook) -> Option<(Environment, bool)> {
+    run_record(notebook).map(|record| (record.environment, record.status == "ok"))
+}
+
+/// The labels of the cells that are not those of the run on record, or stand behind such a cell.
+pub(crate) fn changed_cells(notebook: &Notebook) -> Vec<String> {
     let cells = notebook.code_cells();
     let recorded = |cell: &CodeCell| {
         notebook
             .cell_record(cell.index)
             .and_then(|record| Some(record.get("chain")?.as_str()?.to_owned()))
     };
-    let same = cells
-        .iter()
-        .zip(notebook_chain(&cells))
-        .all(|(cell, chain)| cell.source.trim().is_empty() || recorded(cell) == Some(chain));
+    let chain = notebook_chain(&cells);
+    let changed = cells.iter().zip(chain).filter(|(cell, chain)| {
+        !cell.source.trim().is_empty() && recorded(cell).as_ref() != Some(chain)
+    });
+    changed.map(|(cell, _)| cell.label().to_owned()).collect()
+}
+
+/// The declared files that are not those of the run on record: name, hash on record, hash now.
+/// Where a cell had declared none, or declares none now, its hashes are null.
+pub(crate) fn changed_data(notebook: &Notebook) -> Vec<(String, Value, Value)> {
     let folder = notebook.path().parent().unwrap_or(Path::new(""));
-    let data_same = || {
-        cells.iter().all(|cell| {
-            let recorded = notebook.cell_record(cell.index).and_then(|record| record.get("data"));
-            recorded.cloned() == data_hashes(&cell.source, folder)
-        })
-    };
+    let mut changed = Vec::new();
+    for cell in notebook.code_cells() {
+        let recorded = notebook.cell_record(cell.index).and_then(|record| record.get("data"));
+        let now = data_hashes(&cell.source, folder);
+        if recorded == now.as_ref() {
+            continue;
+        }
+        let of = |data: Option<&Value>, file: &str| {
+            data.and_then(|data| data.get(file)).cloned().unwrap_or_default()
+        };
+        let files = [recorded, now.as_ref()].into_iter().flatten().filter_map(Value::as_object);
+        let names: std::collections::BTreeSet<_> = files.flat_map(|files| files.keys()).collect();
+        let pairs = names
+            .into_iter()
+            .map(|file| (file.clone(), of(recorded, file), of(now.as_ref(), file)));
+        changed.extend(pairs.filter(|(_, then, now)| then != now));
+    }
+    changed
+}
+
+/// Whether a notebook's outputs still hold. The files that its cells declare as their data are
+/// read, beside the notebook.
+pub fn freshness(notebook: &Notebook, environment: &Environment) -> Freshness {
+    let Some(record) = run_record(notebook) else { return Freshness::NeverRun };
     match record {
         // A failed run leaves its later cells without outputs: that is no change of code.
         record if record.status != "ok" => Freshness::Failed,
-        _ if !same => Freshness::CodeChanged,
-        _ if !data_same() => Freshness::DataChanged,
+        _ if !changed_cells(notebook).is_empty() => Freshness::CodeChanged,
+        _ if !changed_data(notebook).is_empty() => Freshness::DataChanged,
         record if record.format != FORMAT || record.environment != *environment => {
             Freshness::EnvironmentChanged
         }
@@ -120,6 +148,12 @@ pub(crate) fn cell_record(chain: &str, source: &str, folder: &Path) -> Value {
         record["data"] = data;
     }
     record
+}
+
+/// The files of a cell's record that were not there.
+pub(crate) fn missing_data(record: &Value) -> Vec<String> {
+    let data = record.get("data").and_then(Value::as_object).into_iter().flatten();
+    data.filter(|(_, hash)| hash.is_null()).map(|(name, _)| name.clone()).collect()
 }
 
 /// The record of a run.

@@ -69,6 +69,10 @@ pub struct CellFailure {
     pub number: u32,
     /// What went wrong.
     pub error: CellError,
+    /// What it wrote to standard error, such as the error that a `?` met.
+    pub standard_error: String,
+    /// The files that it declares as its data and that are not there.
+    pub missing_data: Vec<String>,
 }
 
 /// Runs the cells of a notebook and writes it, in any case: up to the cell that failed.
@@ -103,14 +107,18 @@ pub fn run(
         let mut io = Io { collector: &mut collector, on_event };
         let execution = interpreter.execute(&cell.source, &mut io);
         let error = execution.error.clone();
+        let standard_error = collector.standard_error().to_owned();
         collector.end(execution, count);
+        let missing_data = provenance::missing_data(&record);
         notebook.set_cell_record(cell.index, Some(record));
         notebook.set_outputs(cell.index, Vec::new(), Some(count));
         times.add(&cell.id, began.elapsed());
         on_event(RunEvent::Ended { duration: began.elapsed(), failed: error.is_some() });
         let expected = config.allow_errors || cell.tags.iter().any(|tag| tag == "raises-exception");
         if let Some(error) = error.filter(|_| !expected) {
-            failure = Some(CellFailure { cell: (*cell).clone(), number: count, error });
+            let cell = (*cell).clone();
+            failure =
+                Some(CellFailure { cell, number: count, error, standard_error, missing_data });
             break;
         }
     }

@@ -15,6 +15,9 @@ use crate::helpers::cache_folder;
 /// Set by rustup's `cargo` while it builds this kernel, such as `1.95.0-x86_64-unknown-linux-gnu`.
 const BUILT_BY: Option<&str> = option_env!("RUSTUP_TOOLCHAIN");
 
+/// The oldest Rust that compiles cells and helpers.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// Where the compiler is, and which one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
@@ -50,6 +53,14 @@ pub enum ToolchainError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The compiler is older than the cells' code needs.
+    #[error(
+        "{version} is too old: Rust {OLDEST} or newer is needed; update by `rustup update`, or install it from https://rustup.rs"
+    )]
+    Old {
+        /// What was found.
+        version: String,
+    },
     /// The compiler answered something that is not understood.
     #[error("`{} -vV` gave no `{field}` line", path.display())]
     Unknown {
@@ -76,6 +87,9 @@ impl Toolchain {
             return Ok(toolchain);
         }
         let toolchain = Toolchain::ask(rustc, cargo)?;
+        if is_older(toolchain.release(), OLDEST) {
+            return Err(ToolchainError::Old { version: toolchain.version });
+        }
         // Not kept, it is asked again next time.
         if let Some(file) = record {
             let _ = keep(&file, &toolchain);
@@ -124,6 +138,16 @@ impl Toolchain {
 /// The release in what `rustc --version` says.
 pub(crate) fn release(version: &str) -> &str {
     version.split(' ').nth(1).unwrap_or_default()
+}
+
+/// Whether a release such as `1.70.0` comes before another.
+fn is_older(release: &str, than: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> {
+        // Of `1.97.0-nightly` the numbers count.
+        let release = text.split('-').next().unwrap_or_default();
+        release.split('.').filter_map(|part| part.parse().ok()).collect()
+    };
+    numbers(release) < numbers(than)
 }
 
 /// The file that says what the toolchain has said of itself.
@@ -184,6 +208,12 @@ fn run(program: &Path, arguments: &[&str]) -> Result<String, ToolchainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn releases_are_compared_by_their_numbers() {
+        assert!(is_older("1.70.0", "1.95") && is_older("1.9.0", "1.95"));
+        assert!(!is_older("1.95.0", "1.95") && !is_older("1.100.0-nightly", "1.95"));
+    }
 
     #[test]
     fn the_toolchain_that_runs_this_test_is_found() {

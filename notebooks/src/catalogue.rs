@@ -16,7 +16,7 @@ pub struct Catalogue {
 #[non_exhaustive]
 pub enum NameError {
     /// Nothing has this name.
-    #[error("there is no {what} `{name}`; there are {}", known.join(", "))]
+    #[error("there is no {what} `{name}`; {}", near_or_all(name, known))]
     Unknown {
         /// `lesson` or `exercise`.
         what: &'static str,
@@ -33,6 +33,20 @@ pub enum NameError {
         /// Each with its lesson.
         known: Vec<String>,
     },
+}
+
+/// What was probably meant, else all that there is.
+fn near_or_all(name: &str, known: &[String]) -> String {
+    let distance = |candidate: &str| {
+        // An exercise may be named without its lesson.
+        let last = candidate.rsplit('/').next().unwrap_or(candidate);
+        strsim::osa_distance(name, candidate).min(strsim::osa_distance(name, last))
+    };
+    let limit = (name.chars().count() / 3).max(1);
+    match known.iter().min_by_key(|known| distance(known)) {
+        Some(nearest) if distance(nearest) <= limit => format!("did you mean `{nearest}`?"),
+        _ => format!("there are {}", known.join(", ")),
+    }
 }
 
 impl Catalogue {
@@ -113,7 +127,8 @@ mod tests {
         assert_eq!(catalogue.exercise("day-02/one").unwrap().0.lesson(), "day-02");
         let error = |name: &str| catalogue.exercise(name).unwrap_err().to_string();
         insta::assert_snapshot!(error("one"), @"several lessons have an exercise `one`; say which: day-01/one, day-02/one");
-        insta::assert_snapshot!(error("day-01/two"), @"there is no exercise `day-01/two`; there are day-01/one");
-        insta::assert_snapshot!(catalogue.lesson("day-03").unwrap_err(), @"there is no lesson `day-03`; there are day-01, day-02");
+        insta::assert_snapshot!(error("day-01/two"), @"there is no exercise `day-01/two`; did you mean `day-01/one`?");
+        insta::assert_snapshot!(error("onne"), @"there is no exercise `onne`; did you mean `day-01/one`?");
+        insta::assert_snapshot!(catalogue.lesson("convolutions").unwrap_err(), @"there is no lesson `convolutions`; there are day-01, day-02");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::grade::{Grade, Outcome};
@@ -78,12 +79,14 @@ pub enum ProgressError {
         source: serde_json::Error,
     },
     /// The file was written by a later version.
-    #[error("`{}` has format {found}, and this program knows {FORMAT}; use a newer one", path.display())]
+    #[error("`{}` has format {found}, and this program knows {known}; use a newer one", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What it says.
         found: u32,
+        /// What this program reads.
+        known: u32,
     },
     /// The file cannot be written.
     #[error("cannot keep your progress in `{}`; what was there before is still there", path.display())]
@@ -101,19 +104,8 @@ impl Progress {
     /// # Errors
     /// When the file cannot be read, or holds something else.
     pub fn load(path: &Path) -> Result<Progress, ProgressError> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let lessons = BTreeMap::new();
-                return Ok(Progress { format: FORMAT, lessons, path: path.to_owned() });
-            }
-            Err(source) => return Err(ProgressError::Read { path: path.to_owned(), source }),
-        };
-        let progress: Progress = serde_json::from_slice(&bytes)
-            .map_err(|source| ProgressError::Syntax { path: path.to_owned(), source })?;
-        if progress.format != FORMAT {
-            return Err(ProgressError::Format { path: path.to_owned(), found: progress.format });
-        }
+        let new = || Progress { format: FORMAT, lessons: BTreeMap::new(), path: PathBuf::new() };
+        let progress = read_json(path, FORMAT)?.unwrap_or_else(new);
         Ok(Progress { path: path.to_owned(), ..progress })
     }
 
@@ -161,6 +153,29 @@ impl Progress {
             lesson: lesson.clone(),
         }
     }
+}
+
+/// Reads a value as JSON, of the version that is known; nothing where there is no file.
+pub(crate) fn read_json<T: DeserializeOwned>(
+    path: &Path,
+    known: u32,
+) -> Result<Option<T>, ProgressError> {
+    /// What every version begins with.
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(ProgressError::Read { path: path.to_owned(), source }),
+    };
+    let syntax = |source| ProgressError::Syntax { path: path.to_owned(), source };
+    let Head { format: found } = serde_json::from_slice(&bytes).map_err(syntax)?;
+    if found != known {
+        return Err(ProgressError::Format { path: path.to_owned(), found, known });
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(syntax)
 }
 
 /// Writes a value as JSON, whole or not at all; makes the folder.
@@ -232,5 +247,7 @@ mod tests {
         };
         check("{\"format\": 1,", "progress.json:1:13: this is no record of progress");
         check("{\"format\": 9, \"lessons\": {}}", "has format 9");
+        // A later version may hold what this one does not know.
+        check("{\"format\": 9, \"courses\": {}}", "has format 9");
     }
 }

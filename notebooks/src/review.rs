@@ -12,7 +12,7 @@ use rs_fsrs::{Card, FSRS, Rating};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::progress::{ProgressError, write_json};
+use crate::progress::{ProgressError, read_json, write_json};
 
 /// The version of the file.
 const FORMAT: u32 = 1;
@@ -73,19 +73,8 @@ impl Schedule {
     /// # Errors
     /// When the file cannot be read, or holds something else.
     pub fn load(path: &Path) -> Result<Schedule, ProgressError> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let path = path.to_owned();
-                return Ok(Schedule { format: FORMAT, cards: BTreeMap::new(), path });
-            }
-            Err(source) => return Err(ProgressError::Read { path: path.to_owned(), source }),
-        };
-        let schedule: Schedule = serde_json::from_slice(&bytes)
-            .map_err(|source| ProgressError::Syntax { path: path.to_owned(), source })?;
-        if schedule.format != FORMAT {
-            return Err(ProgressError::Format { path: path.to_owned(), found: schedule.format });
-        }
+        let new = || Schedule { format: FORMAT, cards: BTreeMap::new(), path: PathBuf::new() };
+        let schedule = read_json(path, FORMAT)?.unwrap_or_else(new);
         Ok(Schedule { path: path.to_owned(), ..schedule })
     }
 

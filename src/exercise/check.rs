@@ -104,6 +104,16 @@ fn find(study: &Study, name: &str) -> Result<(Source, PathBuf)> {
     } else {
         study.learner.notebook(&source)
     };
+    if !path.is_file() {
+        let lesson = source.lesson();
+        return Err(miette::miette!(
+            help = format!(
+                "begin it: `momentum exercise start {lesson}`; or say by --folder where your notebooks are"
+            ),
+            "there is no notebook `{}`: you have not begun the lesson `{lesson}` here",
+            path.display()
+        ));
+    }
     Ok((source, path))
 }
 

@@ -25,7 +25,14 @@ pub(super) fn grade(
     report: Option<&Path>,
 ) -> Result<bool> {
     let mut lessons: BTreeMap<String, Vec<HandedIn>> = BTreeMap::new();
-    for handed_in in notebooks(folder).into_diagnostic()? {
+    let found = notebooks(folder).map_err(|error| {
+        miette!(
+            help = "name the folder that holds STUDENT/LESSON.ipynb or STUDENT.ipynb",
+            "cannot list what was handed in, in `{}`: {error}",
+            folder.display()
+        )
+    })?;
+    for handed_in in found {
         let source = match lesson {
             Some(lesson) => Some(catalogue.lesson(lesson).into_diagnostic()?),
             None => lesson_of(catalogue, &handed_in.path),

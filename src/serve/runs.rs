@@ -120,6 +120,9 @@ impl Worker {
     fn run(&mut self, path: &Path) -> Result<()> {
         // What cannot be read is said by the build.
         let Ok(notebook) = Notebook::read(path) else { return Ok(()) };
+        if notebook.check_language().is_err() {
+            return Ok(());
+        }
         let mut copy = RunCopy::of(path).into_diagnostic()?;
         let is_left = self.left.get(path).is_some_and(|bytes| bytes == copy.bytes());
         if is_left && self.restless.contains(path) {
@@ -190,7 +193,7 @@ impl Worker {
                 self.server.publish(LiveEvent::CellFailed {
                     notebook: name.to_owned(),
                     cell: failure.cell.label().to_owned(),
-                    report: failure.error.traceback.join("\n"),
+                    report: report::cell_report(failure),
                 });
                 report::print(&CellFailed::new(path, failure).into());
             }

@@ -23,6 +23,22 @@ fn an_unknown_key_of_the_configuration_is_refused_with_a_suggestion() {
 }
 
 #[test]
+fn the_reference_names_every_key_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("momentum.yaml"), "title: T\nqqqqqqqqqqqqqqqq: 1\n").unwrap();
+    let said = crate::cli::momentum(folder.path(), &["check"]).stderr;
+    let said = String::from_utf8(said).unwrap();
+    let known = said.split_once("there are: ").expect("the keys are listed").1;
+    let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
+    assert!(known.len() > 8, "{said}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/configuration.md");
+    let reference = std::fs::read_to_string(path).unwrap();
+    for key in known {
+        assert!(reference.contains(&format!("\n| `{key}` |")), "{key}");
+    }
+}
+
+#[test]
 fn the_new_series_waits_only_for_its_first_run() {
     let folder = tempfile::tempdir().unwrap();
     printed(folder.path(), &["init"]);

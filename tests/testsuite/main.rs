@@ -3,8 +3,11 @@
 mod check;
 mod cli;
 mod init;
+mod manual;
+mod mistakes;
 mod new;
 mod pdf;
 mod post;
 mod serve;
 mod tidy;
+mod tour;

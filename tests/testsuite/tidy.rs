@@ -19,6 +19,10 @@ const ARROWS: [(&str, &[&str]); 7] = [
 /// A name in code, where that is looked for, and the one file (with its children) that may use it.
 const DOORS: &[(&str, &str, &str)] = &[
     ("rs_fsrs", "", "notebooks/src/review"),
+    ("open::", "src/", "src/tour/screen"),
+    ("clap_mangen", "", "src/manual"),
+    ("clap_markdown", "", "src/manual"),
+    ("clap_complete", "", "src/completions"),
     ("landlock", "", "kernel/src/sandbox"),
     ("evcxr::", "", "kernel/src/engine/evaluator"),
     ("zeromq", "", "kernel/src/wire"),
@@ -181,6 +185,27 @@ fn modules_are_named_after_what_they_hold() {
         .map(|path| path.display().to_string())
         .collect();
     assert_none(faults, "modules are nouns of the field, in foo.rs beside foo/:");
+}
+
+#[test]
+fn links_of_the_documentation_lead_to_files() {
+    let mut faults = Vec::new();
+    for page in with_extension(&files(), &["md"]) {
+        if !page.starts_with("docs") {
+            continue;
+        }
+        let (text, folder) = (read(page), page.parent().unwrap_or(Path::new("")));
+        // What stands between marks of code is an example.
+        let prose: String = text.split('`').step_by(2).collect();
+        for target in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            let is_file = !file.is_empty() && !file.contains("://");
+            if is_file && !root().join(folder).join(file).exists() {
+                faults.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert_none(faults, "these links lead nowhere:");
 }
 
 #[test]

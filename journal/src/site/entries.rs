@@ -165,7 +165,8 @@ pub(crate) fn settle(
         if let Some(first) = of_day.insert(day, known.file.clone()) {
             known.read(build);
             if let Some(entry) = &known.entry {
-                let message = format!("day {day} is `{first}` already");
+                let message =
+                    format!("day {day} is `{first}` already; give this entry another number");
                 let span = entry.day_span.clone();
                 known.problems.push(Problem::at(&entry.file, &entry.text, span, message));
             }

@@ -116,6 +116,7 @@ fn every_problem_is_reported_at_once_and_in_order() {
     entries/day-02.md:17:16: the picture `https://example.org/x.png` is not a file of the series
       help: save it beside the entry: pages fetch nothing from elsewhere
     entries/day-02.md:17:48: there is no picture `entries/no.png`
+      help: a picture's path is relative to the entry: save it there, or correct the path
     entries/day-02.md:17:61: the link `javascript:x` is not a web or mail address
     entries/day-02.md:17:79: the formula cannot be drawn: parsing error: unknown primitive command found
     entries/day-02.md:19:1: `../../outside.ipynb#x` leads out of the series
@@ -168,7 +169,7 @@ fn a_broken_entry_leaves_the_last_good_site() {
       help: add a line such as `title: What I learned`
     entries/day-03.md:2:1: `date` is missing
       help: add a line such as `date: 2026-11-22`
-    entries/day-03.md:2:6: day 2 is `entries/day-02.md` already
+    entries/day-03.md:2:6: day 2 is `entries/day-02.md` already; give this entry another number
     entries/day-03.md:4:1: there is no notebook `n.ipynb`
       help: there are: `notebooks/sample.ipynb`
     ");

@@ -141,7 +141,12 @@ impl Evaluator {
                 "`//| opt: {level}` is no optimisation level; write one of {}",
                 LEVELS.join(", ")
             ))),
-            _ => Ok(EvalOutputs::default()),
+            _ => match cell::misspelled_option(source) {
+                Some((line, name, meant)) => Err(evcxr::Error::Message(format!(
+                    "line {line}: there is no cell option `{name}`; did you mean `//| {meant}:`?"
+                ))),
+                None => Ok(EvalOutputs::default()),
+            },
         };
         if result.is_ok() && !commands.is_empty() {
             result = self.context.execute_with_callbacks(&commands, &mut callbacks);

@@ -46,6 +46,11 @@ impl Collector {
         }
     }
 
+    /// What the cell has written to standard error so far.
+    pub(super) fn standard_error(&mut self) -> &str {
+        &self.last().stderr
+    }
+
     pub(super) fn end(&mut self, execution: Execution, count: u32) {
         let cell = self.last();
         cell.count = count;
