@@ -151,7 +151,7 @@ fn accuracy(
     let config = FitConfig { epochs, batch, seed, ..FitConfig::default() };
     let history = network.fit(&train, test, &config)?;
     let last = history.epochs.last().ok_or("there is nothing to measure without an epoch")?;
-    Ok(f64::from(last.validation_accuracy) * 100.0)
+    Ok(last.validation_accuracy * 100.0)
 }
 
 /// What seconds are counted by.
