@@ -1,5 +1,6 @@
 //! Our own measurements: each prints a figure and the process's peak memory in kB.
 
+use crate::Options;
 use momentum_vision::data::{Dataset, FASHION_CLASSES, Idx};
 use momentum_vision::network::{Cnn, Mlp, Network};
 use momentum_vision::random::Random;
@@ -12,40 +13,42 @@ use std::time::Instant;
 const LENGTH: f64 = 3.0;
 /// Steps that are not counted.
 const WARM_UP: usize = 5;
+/// The committed subset of Fashion-MNIST, in files as its authors publish them.
+const SUBSET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/fashion");
 
-/// Measures `train-m1`, `infer-m3`, `fit-m2` and the like.
-pub(crate) fn measure(
-    task: &str,
-    batch: usize,
-    data: Option<&str>,
-    clock: &str,
-) -> Result<(), Box<dyn Error>> {
-    let clock = match clock {
+/// Measures `train-m1`, `infer-m3`, `fit-m2`, `accuracy-m2` and the like.
+pub(crate) fn measure(task: &str, options: &Options) -> Result<(), Box<dyn Error>> {
+    let clock = match options.clock.as_str() {
         "wall" => Clock::Wall(Instant::now()),
         "cpu" => Clock::Cpu,
-        _ => return Err(format!("{clock} is no clock: wall or cpu").into()),
+        other => return Err(format!("{other} is no clock: wall or cpu").into()),
     };
     let (kind, model) = task.split_once('-').ok_or("a task is such as train-m1")?;
-    let network = network(model)?;
+    let network = network(model, options.seed)?;
+    let data = options.data.as_deref();
     let figure = match kind {
-        "train" => train(network, &images(data, "train")?, batch, clock)?,
-        "infer" => infer(&network, &images(data, "train")?, batch, clock)?,
-        "fit" => fit(network, &images(data, "train")?, &images(data, "t10k")?, batch, clock)?,
+        "train" => train(network, &images(data, "train")?, options, clock)?,
+        "infer" => infer(&network, &images(data, "train")?, options.batch, clock)?,
+        "fit" => fit(network, &images(data, "train")?, &images(data, "t10k")?, options, clock)?,
+        "accuracy" => {
+            let data = Some(data.unwrap_or(SUBSET));
+            accuracy(network, &images(data, "train")?, &images(data, "t10k")?, options)?
+        }
         _ => return Err(format!("no measurement is called {kind}").into()),
     };
     println!("{figure} {}", peak_memory());
     Ok(())
 }
 
-fn network(model: &str) -> Result<Network, Box<dyn Error>> {
-    let cnn = Cnn::on([1, 28, 28]).seed(1);
+fn network(model: &str, seed: u64) -> Result<Network, Box<dyn Error>> {
+    let cnn = Cnn::on([1, 28, 28]).seed(seed);
     Ok(match model {
         "m1" => {
             let maps = cnn.conv(6, 5).relu().max_pool(2).conv(16, 5).relu().max_pool(2);
             maps.hidden(120).hidden(84).classes(10)?
         }
         "m2" => cnn.conv(32, 3).relu().conv(64, 3).relu().max_pool(2).hidden(128).classes(10)?,
-        "m3" => Mlp::on([1, 28, 28]).seed(1).hidden(512).hidden(512).classes(10)?,
+        "m3" => Mlp::on([1, 28, 28]).seed(seed).hidden(512).hidden(512).classes(10)?,
         _ => return Err(format!("no network is called {model}").into()),
     })
 }
@@ -72,10 +75,11 @@ fn images(folder: Option<&str>, part: &str) -> Result<Dataset, Box<dyn Error>> {
 fn train(
     mut network: Network,
     data: &Dataset,
-    batch: usize,
+    options: &Options,
     clock: Clock,
 ) -> Result<f64, Box<dyn Error>> {
-    let config = FitConfig { epochs: 1000, batch, seed: 1, ..FitConfig::default() };
+    let Options { batch, seed, .. } = *options;
+    let config = FitConfig { epochs: 1000, batch, seed, ..FitConfig::default() };
     let (mut steps, mut start, mut rate) = (0, 0.0, 0.0);
     let interrupt = config.interrupt.clone();
     network.fit_with(data, &data.first(batch), &config, &mut |progress| {
@@ -116,10 +120,11 @@ fn fit(
     mut network: Network,
     train: &Dataset,
     test: &Dataset,
-    batch: usize,
+    options: &Options,
     clock: Clock,
 ) -> Result<f64, Box<dyn Error>> {
-    let config = FitConfig { epochs: 20, batch, seed: 1, ..FitConfig::default() };
+    let Options { batch, seed, .. } = *options;
+    let config = FitConfig { epochs: 20, batch, seed, ..FitConfig::default() };
     let (start, interrupt) = (clock.seconds(), config.interrupt.clone());
     let mut seconds = None;
     network.fit_with(train, test, &config, &mut |progress| {
@@ -132,6 +137,21 @@ fn fit(
         }
     })?;
     Ok(seconds.ok_or("20 epochs did not reach 90 %")?)
+}
+
+/// Share of the test images, in %, that are recognised after the last epoch.
+fn accuracy(
+    mut network: Network,
+    train: &Dataset,
+    test: &Dataset,
+    options: &Options,
+) -> Result<f64, Box<dyn Error>> {
+    let Options { batch, seed, epochs, .. } = *options;
+    let train = train.first(options.images);
+    let config = FitConfig { epochs, batch, seed, ..FitConfig::default() };
+    let history = network.fit(&train, test, &config)?;
+    let last = history.epochs.last().ok_or("there is nothing to measure without an epoch")?;
+    Ok(last.validation_accuracy * 100.0)
 }
 
 /// What seconds are counted by.
