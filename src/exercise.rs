@@ -125,7 +125,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
 }
 
 /// `MOMENTUM_DATA_DIR`, else the user's folder for data, holds a learner's progress.
-fn progress_file() -> Result<PathBuf> {
+pub(crate) fn progress_file() -> Result<PathBuf> {
     Ok(data_folder()?.join("progress.json"))
 }
 
