@@ -21,6 +21,9 @@ const MARKER_HEAD: &str = "Built by momentum. This folder is replaced as a whole
 /// Keeps the double out of the author's version control.
 const IGNORE: &str = ".gitignore";
 
+/// What a folder holds: each file's path and the key of what it was made from.
+type Manifest = Vec<(String, Key)>;
+
 /// What is known of a file of the site, in either folder: the key of what it was made from.
 #[derive(Debug, Default)]
 struct Slot {
@@ -330,7 +333,7 @@ fn number(_: &std::fs::Metadata) -> Option<u64> {
 
 /// What a site's folder holds: the files that its marker lists and that are there, and the paths of
 /// all others. `None` where it has no marker that can be read.
-fn look(folder: &Path) -> Option<(Vec<(String, Key)>, Vec<String>)> {
+fn look(folder: &Path) -> Option<(Manifest, Vec<String>)> {
     let text = std::fs::read_to_string(folder.join(MARKER)).ok()?;
     let listed: HashMap<&str, Key> = text
         .strip_prefix(MARKER_HEAD)

@@ -79,7 +79,7 @@ fn a_published_site_tells_nothing_unless_it_is_asked_to() {
     let root = series();
     let root = root.path();
     pass(root, &["count"]);
-    let mut check = |config: &str, expected: bool| {
+    let check = |config: &str, expected: bool| {
         write(root, "momentum.yaml", &format!("title: Log\n{config}"));
         build(root);
         assert_eq!(has_strip(root), [expected; 2], "{config}");
