@@ -8,6 +8,7 @@ use momentum_journal::{BuildConfig, Series, Site};
 use momentum_kernel::notebook::Notebook;
 use momentum_kernel::provenance::{Freshness, freshness};
 
+use crate::exercise::progress_file;
 use crate::helpers::Workshop;
 use crate::pdf;
 use crate::progress::clock;
@@ -83,6 +84,7 @@ fn build(arguments: &Arguments) -> Result<PathBuf> {
         strict: arguments.strict,
         cache: arguments.cache.clone(),
         environment: environment.clone(),
+        progress: progress_file().ok(),
     };
     let mut site = Site::open(&arguments.folder, config).map_err(report::journal)?;
     let notebooks = site.notebooks().map_err(report::journal)?;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use miette::{IntoDiagnostic, Result};
 use momentum_journal::{BuildConfig, JournalError, LiveEvent, Series, Server, Site, Watch};
 
+use crate::exercise::progress_file;
 use crate::helpers::Workshop;
 use crate::report;
 use runs::Runs;
@@ -44,7 +45,12 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     };
     // Without a compiler, nothing is known of what made the outputs.
     let environment = Workshop::open(0).ok().map(|workshop| workshop.run_environment());
-    let config = BuildConfig { out: arguments.out.clone(), environment, ..BuildConfig::default() };
+    let config = BuildConfig {
+        out: arguments.out.clone(),
+        environment,
+        progress: progress_file().ok(),
+        ..BuildConfig::default()
+    };
     let site = Site::open(&arguments.folder, config).map_err(report::journal)?;
     let server = Arc::new(Server::start(out.clone(), arguments.port).into_diagnostic()?);
     let mut watch = Watch::start(&series, &out).into_diagnostic()?;
@@ -58,7 +64,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
         (!arguments.no_run).then(|| Runs::start(Arc::clone(&server), series.root().to_owned()));
     let mut serving = Serving { site, server, shown: String::new() };
     serving.build();
-    watch.follow(&series, &serving.site.data_files()).into_diagnostic()?;
+    watch.follow(serving.site.sources()).into_diagnostic()?;
     if let Some(runs) = &runs {
         series.notebooks().map_err(report::journal)?.into_iter().for_each(|path| runs.ask(path));
     }
@@ -74,17 +80,16 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
         }
         if !changes.is_empty() {
             serving.build();
-            let data = serving.site.data_files();
-            if let Ok(series) = Series::open(&arguments.folder) {
-                // A notebook whose data have changed is to be run, whichever it is.
-                if let Some(runs) = &runs
-                    && changes.others.iter().any(|path| data.contains(path))
-                {
-                    let notebooks = series.notebooks().map_err(report::journal)?;
-                    notebooks.into_iter().for_each(|path| runs.ask(path));
-                }
-                watch.follow(&series, &data).into_diagnostic()?;
+            let is_data = |path: &PathBuf| serving.site.sources().data().any(|data| data == path);
+            // A notebook whose data have changed is to be run, whichever it is.
+            if let Some(runs) = &runs
+                && changes.others.iter().any(is_data)
+            {
+                // A wrong configuration has been said already.
+                let notebooks = serving.site.notebooks().unwrap_or_default();
+                notebooks.into_iter().for_each(|path| runs.ask(path));
             }
+            watch.follow(serving.site.sources()).into_diagnostic()?;
         }
     }
     eprintln!("Ending");

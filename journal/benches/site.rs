@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! cargo bench -p momentum-journal --bench site -- [--sizes 100,1000,10000] [--rounds 3]
-//!     [--generator gen_entries.py] [--peers]
+//!     [--generator gen_entries.py] [--peers] [--peer zola=/path/to/zola]...
 //! ```
 //!
 //! Entries come from a generator of its own, or from a script called as `python3 SCRIPT FLAVOUR N
 //! FOLDER` with the flavours `plain`, `zola`, `hugo` and `mdbook`. `--peers` builds the same entries
-//! with the programs of these names that are found on PATH, in the same rounds as ours.
+//! with the programs of these names that are found on PATH, `--peer` with one that is named, in the
+//! same rounds as ours. Times are those of whole processes. What is called work is the processor
+//! time of all threads.
 
 #[path = "site/generator.rs"]
 mod generator;
@@ -37,17 +39,22 @@ fn main() {
     let rounds: usize =
         value("--rounds").map_or(3, |rounds| rounds.parse().expect("--rounds takes a number"));
     let generator = value("--generator").map(PathBuf::from);
-    let peers = if arguments.iter().any(|argument| argument == "--peers") {
-        peer::found()
-    } else {
-        Vec::new()
-    };
+    let mut peers = Vec::new();
+    for (at, argument) in arguments.iter().enumerate() {
+        match argument.as_str() {
+            "--peers" => peers.extend(peer::found()),
+            "--peer" => peers.push(peer::named(&arguments[at + 1])),
+            _ => {}
+        }
+    }
     println!("{}", machine());
     println!("momentum-journal {}", env!("CARGO_PKG_VERSION"));
     for peer in &peers {
         println!("{}: {}", peer.name, peer.version);
     }
-    println!("\n| entries | what | median | peak memory | |\n|---|---|---|---|---|");
+    println!(
+        "\n| entries | what | time, median | work | peak memory | |\n|---|---|---|---|---|---|"
+    );
     let mut full = Vec::new();
     for size in &sizes {
         full.push((*size, measure(*size, rounds, generator.as_deref(), &peers)));
@@ -64,23 +71,45 @@ fn main() {
 
 /// One build in a process of its own, so that its memory is its own.
 fn one_build(root: &Path) {
-    let started = Instant::now();
     let report = Site::open(root, BuildConfig::default())
         .and_then(|mut site| site.build())
         .unwrap_or_else(|error| panic!("{error}"));
-    println!("{} {} {}", started.elapsed().as_micros(), report.changed.len(), peak());
+    println!("{} {} {}", work().as_micros(), report.changed.len(), peak());
 }
 
-fn build(root: &Path) -> (Duration, usize, String) {
+/// A build as its caller sees it.
+struct Built {
+    time: Duration,
+    work: Duration,
+    n_changed: usize,
+    megabytes: u64,
+}
+
+fn build(root: &Path) -> Built {
     let program = std::env::current_exe().expect("this program's own path");
+    let started = Instant::now();
     let output = Command::new(program).arg("--one-build").arg(root).output().expect("it starts");
+    let time = started.elapsed();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut words = text.split_whitespace();
-    let micros = words.next().and_then(|word| word.parse().ok()).expect("a time");
-    let changed = words.next().and_then(|word| word.parse().ok()).expect("a count");
-    let kilobytes: u64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-    (Duration::from_micros(micros), changed, format!("{} MB", kilobytes / 1024))
+    let numbers: Vec<u64> =
+        text.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+    Built {
+        time,
+        work: Duration::from_micros(numbers[0]),
+        n_changed: numbers[1] as usize,
+        megabytes: numbers[2] / 1024,
+    }
+}
+
+/// The processor time of this process so far, all threads together.
+fn work() -> Duration {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanoseconds = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanoseconds.sum())
 }
 
 /// The most memory this process has had, in kilobytes.
@@ -103,25 +132,25 @@ fn measure(size: usize, rounds: usize, generator: Option<&Path>, peers: &[peer::
     }
     let mut full = Vec::new();
     let mut others: Vec<Vec<(Duration, u64)>> = vec![Vec::new(); peers.len()];
-    let mut memory = String::new();
     for _ in 0..rounds {
         for left in ["_site", "._site.double", ".momentum"] {
             let _ = std::fs::remove_dir_all(ours.join(left));
         }
-        let (time, _, most) = build(&ours);
-        full.push(time);
-        memory = most;
+        full.push(build(&ours));
         for (peer, times) in peers.iter().zip(&mut others) {
             times.push(peer.build(&folder.path().join(peer.name)));
         }
     }
-    let full = median(full);
-    row(size, "momentum, full build", full, &memory, "");
+    let full = builds(size, "momentum, full build", full);
     for (peer, times) in peers.iter().zip(others) {
         let memory = times.iter().map(|(_, kilobytes)| *kilobytes).max().unwrap_or(0) / 1024;
         let time = median(times.into_iter().map(|(time, _)| time).collect());
         let ratio = format!("{:.1} × ours", time.as_secs_f64() / full.as_secs_f64());
-        row(size, &format!("{}, full build", peer.what), time, &format!("{memory} MB"), &ratio);
+        println!(
+            "| {size} | {}, full build | {} | | {memory} MB | {ratio} |",
+            peer.what,
+            said(time)
+        );
     }
     let entry = std::fs::read_dir(ours.join("entries"))
         .expect("entries")
@@ -137,45 +166,66 @@ fn measure(size: usize, rounds: usize, generator: Option<&Path>, peers: &[peer::
     for round in 0..rounds.max(5) {
         text.push_str(&format!("\nAn edit was made here, number {round}.\n"));
         std::fs::write(&entry, &text).expect("written");
-        let (time, changed, most) = build(&ours);
-        assert!((1..20).contains(&changed), "{changed} files changed");
-        edits.push(time);
-        memory = most;
+        let built = build(&ours);
+        assert!((1..20).contains(&built.n_changed), "{} files changed", built.n_changed);
+        edits.push(built);
     }
-    row(size, "momentum, one edit, new process", median(edits), &memory, "");
+    builds(size, "momentum, one edit, new process", edits);
     let mut site = Site::open(&ours, BuildConfig::default()).expect("opens");
     site.build().expect("builds");
-    let mut edits = Vec::new();
+    let (mut edits, mut works) = (Vec::new(), Vec::new());
     for round in 0..rounds.max(5) {
         text.push_str(&format!("\nAnother edit was made here, number {round}.\n"));
         std::fs::write(&entry, &text).expect("written");
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), work());
         let report = site.build().expect("builds");
         edits.push(started.elapsed());
+        works.push(work() - before);
         assert!((1..20).contains(&report.changed.len()));
     }
-    row(size, "momentum, one edit, same process", median(edits), "", "");
+    row(size, "momentum, one edit, same process", median(edits), median(works), "");
     full
+}
+
+/// The line of several builds; gives their time.
+fn builds(size: usize, what: &str, all: Vec<Built>) -> Duration {
+    let memory = all.iter().map(|built| built.megabytes).max().unwrap_or(0);
+    let work = median(all.iter().map(|built| built.work).collect());
+    let time = median(all.into_iter().map(|built| built.time).collect());
+    row(size, what, time, work, &format!("{memory} MB"));
+    time
 }
 
 /// A notebook of fifty cells with ten pictures, rendered alone.
 fn notebook(rounds: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     generator::write_notebook(folder.path());
-    let mut times = Vec::new();
+    let (mut times, mut works) = (Vec::new(), Vec::new());
     let mut site = Site::open(folder.path(), BuildConfig::default()).expect("opens");
     site.build().expect("builds");
     for round in 0..rounds.max(5) {
-        generator::touch_notebook(folder.path(), round);
-        let started = Instant::now();
-        site.build().expect("builds");
+        // The first one was written before.
+        generator::touch_notebook(folder.path(), round + 1);
+        let (started, before) = (Instant::now(), work());
+        let report = site.build().expect("builds");
         times.push(started.elapsed());
+        works.push(work() - before);
+        assert!(report.changed.len() > 10, "the page, its pictures, its words");
     }
-    row(1, "momentum, notebook of 50 cells with 10 pictures", median(times), "", "");
+    row(0, "momentum, notebook of 50 cells with 10 pictures", median(times), median(works), "");
 }
 
-fn row(size: usize, what: &str, time: Duration, memory: &str, remark: &str) {
-    println!("| {size} | {what} | {:.1} ms | {memory} | {remark} |", time.as_secs_f64() * 1000.0);
+fn row(size: usize, what: &str, time: Duration, work: Duration, memory: &str) {
+    println!("| {size} | {what} | {} | {} | {memory} | |", said(time), said(work));
+}
+
+fn said(time: Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1000.0;
+    if milliseconds < 10_000.0 {
+        format!("{milliseconds:.1} ms")
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

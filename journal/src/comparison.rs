@@ -1,11 +1,10 @@
 //! Whether running a notebook again gives the same outputs, cell by cell.
 
 mod number;
+mod text;
 
 use std::path::Path;
 use std::sync::Arc;
-
-use similar::{ChangeTag, TextDiff};
 
 use crate::ansi;
 use crate::check::{Finding, Rule};
@@ -173,12 +172,12 @@ fn output_difference(old: &Output, new: &Output, config: &ComparisonConfig) -> O
         (Output::Stream { name: a, text: old }, Output::Stream { name: b, text: new })
             if a == b =>
         {
-            text_difference(&ansi::strip(old), &ansi::strip(new), config)
+            text::difference(&ansi::strip(old), &ansi::strip(new), config.tolerance)
         }
         (Output::Error { name: a, value: old, .. }, Output::Error { name: b, value: new, .. })
             if a == b =>
         {
-            text_difference(&ansi::strip(old), &ansi::strip(new), config)
+            text::difference(&ansi::strip(old), &ansi::strip(new), config.tolerance)
         }
         (Output::Display { data: old, .. }, Output::Display { data: new, .. }) => {
             bundle_difference(old, new, config)
@@ -189,17 +188,17 @@ fn output_difference(old: &Output, new: &Output, config: &ComparisonConfig) -> O
 
 /// All forms are compared; pictures by their pixels, everything else as text.
 fn bundle_difference(
-    old: &MimeBundle,
-    new: &MimeBundle,
+    old_bundle: &MimeBundle,
+    new_bundle: &MimeBundle,
     config: &ComparisonConfig,
 ) -> Option<String> {
-    if !old.keys().eq(new.keys()) {
+    if !old_bundle.keys().eq(new_bundle.keys()) {
         let names =
             |bundle: &MimeBundle| bundle.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        return Some(format!("was {}, is {}\n", names(old), names(new)));
+        return Some(format!("was {}, is {}\n", names(old_bundle), names(new_bundle)));
     }
     let mut lines = String::new();
-    for ((mime, old), new) in old.iter().zip(new.values()) {
+    for ((mime, old), new) in old_bundle.iter().zip(new_bundle.values()) {
         if old.trim_end() == new.trim_end() {
             continue;
         }
@@ -212,9 +211,15 @@ fn bundle_difference(
             mime if mime.starts_with("image/") => {
                 Some(format!("{mime} has other bytes (its pixels cannot be compared)\n"))
             }
-            _ => text_difference(old, new, config),
+            _ => text::difference(old, new, config.tolerance),
         };
-        lines.push_str(&said.unwrap_or_default());
+        if let Some(said) = said {
+            // The same thing in several forms: which one this is.
+            if old_bundle.len() > 1 && !said.starts_with(mime.as_str()) {
+                lines.push_str(&format!("as {mime}\n"));
+            }
+            lines.push_str(&said);
+        }
     }
     (!lines.is_empty()).then_some(lines)
 }
@@ -241,33 +246,28 @@ fn picture_difference(
             old.width, old.height, new.width, new.height
         ));
     }
-    let differs = |(a, b): &(&[u8], &[u8])| a.iter().zip(*b).any(|(a, b)| a.abs_diff(*b) > SHADE);
-    let count = old.rgba.chunks_exact(4).zip(new.rgba.chunks_exact(4)).filter(differs).count();
-    let share = count as f64 / f64::from(old.width) / f64::from(old.height);
+    let differs = |(a, b): (&[u8], &[u8])| a.iter().zip(b).any(|(a, b)| a.abs_diff(*b) > SHADE);
+    let pairs = old.rgba.chunks_exact(4).zip(new.rgba.chunks_exact(4)).enumerate();
+    let places = pairs.filter(|(_, pair)| differs(*pair)).map(|(at, _)| at as u32);
+    let (mut count, mut from, mut to) = (0u64, (u32::MAX, u32::MAX), (0, 0));
+    for at in places {
+        let (x, y) = (at % old.width, at / old.width);
+        from = (from.0.min(x), from.1.min(y));
+        to = (to.0.max(x), to.1.max(y));
+        count += 1;
+    }
+    let of = u64::from(old.width) * u64::from(old.height);
+    let share = count as f64 / of as f64;
     (share > config.pixels).then(|| {
-        let of = u64::from(old.width) * u64::from(old.height);
-        format!("{mime}: {count} of {of} pixels differ ({:.2} %)\n", 100.0 * share)
+        format!(
+            "{mime}: {count} of {of} pixels differ ({:.2} %), between ({}, {}) and ({}, {})\n",
+            100.0 * share,
+            from.0,
+            from.1,
+            to.0,
+            to.1
+        )
     })
-}
-
-/// The lines that differ; none where only numbers do, and by no more than the tolerance.
-fn text_difference(old: &str, new: &str, config: &ComparisonConfig) -> Option<String> {
-    if number::same(old, new, config.tolerance) {
-        return None;
-    }
-    let diff = TextDiff::from_lines(old, new);
-    let mut lines = String::new();
-    for change in diff.iter_all_changes() {
-        let sign = match change.tag() {
-            ChangeTag::Delete => '-',
-            ChangeTag::Insert => '+',
-            ChangeTag::Equal => continue,
-        };
-        let line = change.value().trim_end_matches(['\n', '\r']);
-        let line: String = line.chars().take(200).collect();
-        lines.push_str(&format!("{sign}{line}\n"));
-    }
-    Some(lines)
 }
 
 #[cfg(test)]

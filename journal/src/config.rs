@@ -36,10 +36,25 @@ pub struct SeriesConfig {
     pub out: String,
     /// Where readers comment on entries, if anywhere.
     pub comments: Option<Comments>,
+    /// Where pages show which exercises the learner has passed.
+    pub progress: ShownProgress,
     /// Notebooks whose HTML is shown as it is, scripts included: files or folders.
     pub trusted: Vec<String>,
     /// Of the whole file.
     pub(crate) key: Key,
+}
+
+/// Where pages show which exercises the learner has passed: `progress` in `momentum.yaml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ShownProgress {
+    /// `local`: as long as the configuration names no [`SeriesConfig::base_url`].
+    #[default]
+    Local,
+    /// `published`: also on a site that is published.
+    Published,
+    /// `none`: nowhere.
+    Nowhere,
 }
 
 /// Comments by [giscus](https://giscus.app), kept as discussions of a GitHub repository. The one
@@ -65,6 +80,16 @@ impl SeriesConfig {
             notebook == trusted
                 || notebook.strip_prefix(trusted.as_str()).is_some_and(|rest| rest.starts_with('/'))
         })
+    }
+
+    /// Whether pages show which exercises the learner has passed.
+    #[must_use]
+    pub fn shows_progress(&self) -> bool {
+        match self.progress {
+            ShownProgress::Local => self.base_url.is_empty(),
+            ShownProgress::Published => true,
+            ShownProgress::Nowhere => false,
+        }
     }
 
     /// The address of the site's root once it is published, with `/` at its end; empty where
@@ -135,6 +160,17 @@ impl SeriesConfig {
         let notebooks = folder("notebooks", "notebooks");
         let out = folder("out", "_site");
         let comments = comments(&mut fields);
+        let progress = match fields.text("progress").as_deref() {
+            None | Some("local") => ShownProgress::Local,
+            Some("published") => ShownProgress::Published,
+            Some("none") => ShownProgress::Nowhere,
+            Some(other) => {
+                let expected = "`local`, `published` or `none`";
+                fields
+                    .refuse("progress", format!("`progress` should be {expected}, not `{other}`"));
+                ShownProgress::Nowhere
+            }
+        };
         let mut trusted = Vec::new();
         for given in fields.texts("trusted") {
             match resolve("", &given).filter(|path| !path.is_empty()) {
@@ -163,6 +199,7 @@ impl SeriesConfig {
             notebooks,
             out,
             comments,
+            progress,
             trusted,
             key: Key::of(text.as_bytes()),
         })
@@ -232,7 +269,7 @@ mod tests {
     #[test]
     fn every_mistake_is_named_at_once() {
         insta::assert_snapshot!(errors(
-            "auther: A\nlanguage: [en]\nbase_url: example.org\nout: ../../etc\n"
+            "auther: A\nlanguage: [en]\nbase_url: example.org\nout: ../../etc\nprogress: yes please\n"
         ), @r"
         momentum.yaml:1:1: `title` is missing
           help: add a line such as `title: My study log`
@@ -241,6 +278,7 @@ mod tests {
         momentum.yaml:2:11: `language` should be a text, but it is a list
         momentum.yaml:3:11: `base_url` should start with `https://` or `http://`
         momentum.yaml:4:6: `out` leads out of the series: `../../etc`; name a folder within it
+        momentum.yaml:5:11: `progress` should be `local`, `published` or `none`, not `yes please`
         ");
     }
 

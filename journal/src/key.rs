@@ -29,14 +29,23 @@ impl Key {
 
     /// Reads what [`Key::hex`] wrote.
     pub(crate) fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 32 || !text.is_ascii() {
-            return None;
-        }
+        let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+        let value = |digit: u8| char::from(digit).to_digit(16);
         let mut bytes = [0; 16];
-        for (n, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).ok()?;
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = u8::try_from(value(pair[0])? << 4 | value(pair[1])?).ok()?;
         }
         Some(Self(bytes))
+    }
+
+    /// As bytes, for files of fixed form.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// Takes what [`Key::bytes`] gave.
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
     }
 
     fn from_hash(hash: [u8; 32]) -> Self {

@@ -269,12 +269,21 @@ fn option_line(line: &str) -> Option<&str> {
 
 /// The value of the `label:` line among the option lines on top of a cell.
 pub(crate) fn label_line(source: &str) -> Option<String> {
+    named_line(source, "label:")
+}
+
+/// The name of the exercise that a cell is, by its `exercise:` line.
+pub(crate) fn exercise_line(source: &str) -> Option<String> {
+    named_line(source, "exercise:")
+}
+
+fn named_line(source: &str, option: &str) -> Option<String> {
     source
         .lines()
         .map_while(option_line)
-        .find_map(|option| option.strip_prefix("label:"))
-        .map(|label| label.trim().trim_matches(['"', '\'']).to_owned())
-        .filter(|label| !label.is_empty())
+        .find_map(|line| line.strip_prefix(option))
+        .map(|name| name.trim().trim_matches(['"', '\'']).to_owned())
+        .filter(|name| !name.is_empty())
 }
 
 /// The files that a cell declares as its data, by lines such as `//| data: a.csv, b.csv` on top of

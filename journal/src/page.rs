@@ -9,6 +9,7 @@ use crate::calendar;
 use crate::card::card_path;
 use crate::config::{Comments, SeriesConfig};
 use crate::link::href;
+use crate::progress::Strip;
 use crate::record::EntryRecord;
 
 /// The theme's files that pages fetch, by their path in the site.
@@ -97,6 +98,8 @@ pub(crate) struct NotebookLink {
     pub(crate) title: String,
     pub(crate) href: String,
     pub(crate) about: String,
+    /// How far the learner is with its exercises, where that is shown.
+    pub(crate) strip: Option<Strip>,
 }
 
 /// An entry as lists show it, seen from one page.

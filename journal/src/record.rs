@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::FrontMatter;
 use crate::key::{Key, KeyParts};
-use crate::search::Terms;
 use crate::site::UnprovenOutput;
 
 /// An entry, as it was rendered without a problem.
@@ -23,7 +22,8 @@ pub(crate) struct EntryRecord {
     pub(crate) pictures: Vec<String>,
     /// What else it was made from.
     pub(crate) needs: Vec<Need>,
-    pub(crate) terms: Terms,
+    /// Its words for the search are kept apart, under the key of what they are: few builds need them.
+    pub(crate) words: Key,
 }
 
 /// By what an entry is called in links.
@@ -41,6 +41,16 @@ pub(crate) struct NotebookHead {
     pub(crate) title: String,
     /// How many cells, which kernel.
     pub(crate) about: String,
+    /// In the order of the cells.
+    pub(crate) exercises: Vec<Exercise>,
+}
+
+/// An exercise of a notebook: a cell with `//| exercise: name` on top.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exercise {
+    pub(crate) name: String,
+    /// The cell's anchor on the notebook's page.
+    pub(crate) anchor: String,
 }
 
 /// A notebook's page, as it was rendered.
@@ -48,7 +58,8 @@ pub(crate) struct NotebookHead {
 pub(crate) struct NotebookRecord {
     pub(crate) pictures: Vec<String>,
     pub(crate) needs: Vec<Need>,
-    pub(crate) terms: Terms,
+    /// As in [`EntryRecord::words`].
+    pub(crate) words: Key,
 }
 
 /// Something that a page was made from, besides its own file.
@@ -86,6 +97,11 @@ impl Head {
     pub(crate) fn of(front: &FrontMatter) -> Self {
         use chrono::Datelike;
         Self { day: front.day, title: front.title.clone(), date: front.date.num_days_from_ce() }
+    }
+
+    /// The number of its date.
+    pub(crate) fn ordinal(&self) -> usize {
+        usize::try_from(self.date).unwrap_or_default()
     }
 
     pub(crate) fn date(&self) -> NaiveDate {

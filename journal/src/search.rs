@@ -113,7 +113,7 @@ pub(crate) struct Document<'a> {
 }
 
 /// The script of one block of at most [`BLOCK`] documents.
-pub(crate) fn block(documents: &[(Document<'_>, &Terms)]) -> String {
+pub(crate) fn block(documents: &[(Document<'_>, Terms)]) -> String {
     let mut postings: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for (n, (_, terms)) in documents.iter().take(BLOCK).enumerate() {
         for (word, weight) in terms.iter() {
@@ -170,7 +170,7 @@ mod tests {
         };
         let (a, b) = (terms("loss", ""), terms("loss gradient", ""));
         insta::assert_snapshot!(
-            block(&[(one.clone(), &a), (one, &b)]),
+            block(&[(one.clone(), a), (one, b)]),
             @r#"momentumSearch([["entries/a.html","Day 1","A \"b\" </script>","2026-11-22",""],["entries/a.html","Day 1","A \"b\" </script>","2026-11-22",""]],"gradient loss","AR.ABAR.");"#
         );
     }
@@ -180,7 +180,7 @@ mod tests {
         fn nothing_in_a_text_gets_into_the_script_as_code(text in "[a-z\"\\\\<>/ é\u{2028}学.]{0,40}") {
             let terms = terms(&text, "");
             let document = Document { href: text.clone(), kind: text.clone(), title: &text, date: text.clone(), summary: &text };
-            let script = block(&[(document, &terms)]);
+            let script = block(&[(document, terms)]);
             let inner = script.strip_prefix("momentumSearch(").unwrap().strip_suffix(");\n").unwrap();
             let json: Vec<serde_json::Value> = serde_json::from_str(&format!("[{inner}]")).unwrap();
             proptest::prop_assert_eq!(json.len(), 3);

@@ -11,7 +11,7 @@ use crate::notebook::RunEnvironment;
 use crate::problem::{JournalError, Problem};
 use crate::question::{Question, questions};
 use crate::root::Root;
-use crate::site::notebooks::all_notebooks;
+use crate::site::notebooks::with_named;
 use crate::site::{BuildConfig, BuildReport, Site, listed_notebooks};
 
 /// A study log: one folder with a `momentum.yaml`, entries and notebooks.
@@ -99,8 +99,7 @@ impl Series {
     /// The notebooks folder cannot be listed.
     pub fn notebooks(&self) -> Result<Vec<PathBuf>, JournalError> {
         let listed = listed_notebooks(&self.root, &self.config)?;
-        let named: Vec<String> = self.entries.iter().flat_map(Entry::notebooks).collect();
-        let all = all_notebooks(&self.root, listed, named.iter().map(String::as_str));
+        let all = with_named(&self.root, listed, self.entries.iter().flat_map(Entry::notebooks));
         Ok(all.keys().map(|file| self.root.join(file)).collect())
     }
 

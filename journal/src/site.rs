@@ -7,6 +7,7 @@ pub(crate) mod folder;
 mod lists;
 pub(crate) mod notebooks;
 pub(crate) mod pages;
+mod sources;
 pub(crate) mod stamp;
 
 use std::collections::{BTreeMap, HashSet};
@@ -20,6 +21,7 @@ use self::entries::{Known, Remembered};
 use self::folder::SiteFolder;
 use self::notebooks::{Look, Notebooks, all_notebooks};
 use self::pages::Pages;
+pub use self::sources::Sources;
 use self::stamp::Stamps;
 use crate::asset::Pictures;
 use crate::config::SeriesConfig;
@@ -27,6 +29,7 @@ use crate::embed::SiteMap;
 use crate::key::{Key, KeyParts, renderer};
 use crate::notebook::{CellState, RunEnvironment};
 use crate::problem::{JournalError, Problem, Problems};
+use crate::progress::Progress;
 use crate::root::{Root, folder_of, stem_of};
 
 /// How to build.
@@ -42,6 +45,12 @@ pub struct BuildConfig {
     /// What would run the notebooks now. Without it, nothing is said about outputs that another
     /// kernel, compiler or helper set has made.
     pub environment: Option<RunEnvironment>,
+    /// The file in which `momentum exercise` keeps what the learner has passed (ARCHITECTURE.md,
+    /// "The progress file"). Pages show it where [`SeriesConfig::shows_progress`] says so; without
+    /// the file they do without.
+    ///
+    /// [`SeriesConfig::shows_progress`]: crate::SeriesConfig::shows_progress
+    pub progress: Option<PathBuf>,
 }
 
 /// What was built.
@@ -125,6 +134,7 @@ pub struct Site {
     folder: Option<SiteFolder>,
     notebooks: Notebooks,
     remembered: Remembered,
+    sources: Sources,
 }
 
 /// One build: what everything in it is made with.
@@ -140,6 +150,8 @@ pub(crate) struct Build<'a> {
     pub(crate) notebooks: &'a Notebooks,
     pub(crate) map: &'a SiteMap,
     pub(crate) has_tags: bool,
+    /// How far the learner is, where that is shown.
+    pub(crate) progress: Option<&'a Progress>,
 }
 
 impl Site {
@@ -163,6 +175,7 @@ impl Site {
             folder: None,
             notebooks: Notebooks::default(),
             remembered: Remembered::new(),
+            sources: Sources::default(),
         })
     }
 
@@ -171,21 +184,21 @@ impl Site {
     ///
     /// # Errors
     /// The configuration is wrong, or a folder cannot be listed.
-    pub fn notebooks(&self) -> Result<Vec<PathBuf>, JournalError> {
+    pub fn notebooks(&mut self) -> Result<Vec<PathBuf>, JournalError> {
         let config = SeriesConfig::read(&self.root)?;
         let folder = SiteFolder::new(PathBuf::new());
         let build = self.ground(&config, &folder);
         let entries = self.look(&build)?;
-        let named: Vec<String> = entries.iter().flat_map(Known::notebooks).collect();
-        let listed = listed_notebooks(&self.root, &config)?;
-        let all = all_notebooks(&self.root, listed, named.iter().map(String::as_str));
+        let all = all_notebooks(&self.root, listed_notebooks(&self.root, &config)?, &entries);
+        // The next build begins with what is known by now.
+        self.remembered = remembered(entries);
         Ok(all.keys().map(|file| self.root.join(file)).collect())
     }
 
-    /// The files that cells declare as their data, as the last build found them; absolute paths.
+    /// The files that the last build met, whether it ended well or not; nothing before the first.
     #[must_use]
-    pub fn data_files(&self) -> Vec<PathBuf> {
-        self.notebooks.data().into_iter().map(|file| self.root.join(file)).collect()
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// Brings the site up to date with the files of the series. What has not changed since the last
@@ -206,7 +219,7 @@ impl Site {
         let built = self.build_in(&config, &folder);
         let result = match built {
             Ok((mut report, used)) => folder.finish().map(|changed| {
-                self.cache.save(&used);
+                self.cache.save(|| used);
                 self.stamps.save(self.cache.folder(), self.root.path());
                 report.changed = changed;
                 report
@@ -228,6 +241,7 @@ impl Site {
             notebooks: &self.notebooks,
             map: SiteMap::empty(),
             has_tags: false,
+            progress: None,
         }
     }
 
@@ -243,9 +257,7 @@ impl Site {
     ) -> Result<(BuildReport, HashSet<Key>), JournalError> {
         let ground = self.ground(config, folder);
         let entries = self.look(&ground)?;
-        let named: Vec<String> = entries.iter().flat_map(Known::notebooks).collect();
-        let listed = listed_notebooks(&self.root, config)?;
-        let files = all_notebooks(&self.root, listed, named.iter().map(String::as_str));
+        let files = all_notebooks(&self.root, listed_notebooks(&self.root, config)?, &entries);
         let look = Look {
             root: &self.root,
             stamps: &self.stamps,
@@ -254,7 +266,10 @@ impl Site {
         };
         let notebooks = Notebooks::look(&look, &files, &self.notebooks);
         let (map, mut problems) = site_map(config, &entries, &notebooks);
-        let build = Build { notebooks: &notebooks, map: &map, ..ground };
+        let progress = self.build.progress.as_deref().filter(|_| config.shows_progress());
+        let progress = progress.and_then(Progress::read);
+        let progress = progress.as_ref();
+        let build = Build { notebooks: &notebooks, map: &map, progress, ..ground };
         let pictures = Pictures::new(&self.root, &self.stamps, folder);
         let mut entries = entries::settle(&build, entries, &pictures);
         let has_tags = entries.iter().any(Known::has_tags);
@@ -268,21 +283,19 @@ impl Site {
         problems.extend(notebooks.iter().filter_map(|(file, notebook)| {
             pages.is_broken(file).then(|| notebook.read().err().cloned()).flatten()
         }));
-        let remembered = entries.iter().filter(|known| known.is_clean);
-        let remembered: Remembered = remembered
-            .filter_map(|known| Some((known.file.clone(), (known.key, known.record.clone()?))))
-            .collect();
         let result = if problems.is_empty() {
             pages.bring(&entries, &pictures).and_then(|()| pictures.finish())
         } else {
             Err(JournalError::Problems(Problems(problems)))
         };
-        let mut used = pages.used();
-        used.extend(entries.iter().map(|known| known.key));
+        let mut used = HashSet::new();
+        if self.cache.merges() {
+            used = pages.used();
+            used.extend(entries.iter().map(|known| known.key));
+            let records = entries.iter().filter_map(|known| known.record.as_ref());
+            used.extend(records.map(|record| record.words));
+        }
         drop(pages);
-        self.remembered = remembered;
-        self.notebooks = notebooks;
-        result?;
         let out = folder.out().to_owned();
         let records = entries.iter().filter_map(|known| known.record.as_ref());
         let unproven = records.flat_map(|record| record.unproven.iter().cloned()).collect();
@@ -291,7 +304,7 @@ impl Site {
             entries: entries
                 .iter()
                 .map(|known| BuiltEntry {
-                    day: known.head().day,
+                    day: known.day(),
                     file: known.file.clone(),
                     page: out.join(&known.page),
                 })
@@ -302,8 +315,18 @@ impl Site {
             out,
             unproven,
         };
-        Ok((report, used))
+        let data = notebooks.data().into_iter();
+        self.sources = Sources::of_build(&self.root, config, &entries, data);
+        self.remembered = remembered(entries);
+        self.notebooks = notebooks;
+        result.map(|()| (report, used))
     }
+}
+
+/// What the next build of this process begins with.
+fn remembered(entries: Vec<Known>) -> Remembered {
+    let clean = entries.into_iter().filter(|known| known.is_clean);
+    clean.filter_map(|known| Some((known.file, (known.key, known.record?)))).collect()
 }
 
 /// The folder to write to.
@@ -374,9 +397,7 @@ fn site_map(
 ) -> (SiteMap, Vec<Problem>) {
     let mut map = SiteMap::default();
     let mut problems = Vec::new();
-    for known in entries {
-        map.entries.insert(known.file.clone(), known.page.clone());
-    }
+    map.entries = entries.iter().map(|known| (known.file.clone(), known.page.clone())).collect();
     let folder = format!("{}/", config.notebooks);
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for file in notebooks.names() {
@@ -398,6 +419,8 @@ fn site_map(
     (map, problems)
 }
 
+#[cfg(test)]
+mod learners;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::generator;
 
-/// A program found on PATH.
+/// A program that is there.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
+    /// A path, or a name to be found on PATH.
+    program: PathBuf,
     /// What it is asked to do.
     pub(crate) what: &'static str,
     pub(crate) version: String,
@@ -22,13 +24,24 @@ const KNOWN: [(&str, &str, &str); 3] = [
 
 /// The peers on PATH.
 pub(crate) fn found() -> Vec<Peer> {
-    let peers = KNOWN.iter().filter_map(|(name, what, ask)| {
-        let output = Command::new(name).arg(ask).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let version = text.lines().last().unwrap_or_default().to_owned();
-        Some(Peer { name, what, version })
-    });
-    peers.collect()
+    KNOWN.iter().filter_map(|(name, ..)| at(name, Path::new(name))).collect()
+}
+
+/// The peer that `named` means: `zola=/opt/zola/bin/zola`.
+pub(crate) fn named(named: &str) -> Peer {
+    let (name, program) = named.split_once('=').expect("--peer takes NAME=PROGRAM");
+    // It runs in the folder of its entries.
+    let program = std::path::absolute(program).expect("a path");
+    at(name, &program)
+        .unwrap_or_else(|| panic!("{} does not start, or is no peer", program.display()))
+}
+
+fn at(name: &str, program: &Path) -> Option<Peer> {
+    let (name, what, ask) = KNOWN.iter().find(|(known, ..)| *known == name)?;
+    let output = Command::new(program).arg(ask).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text.lines().last().unwrap_or_default().to_owned();
+    Some(Peer { name, program: program.to_owned(), what, version })
 }
 
 impl Peer {
@@ -59,7 +72,7 @@ impl Peer {
         let log: PathBuf = folder.join("bench.log");
         let log = std::fs::File::create(log).expect("a log");
         let started = Instant::now();
-        let mut child = Command::new(self.name)
+        let mut child = Command::new(&self.program)
             .args(arguments)
             .current_dir(folder)
             .stdout(log.try_clone().expect("a log"))

@@ -35,8 +35,10 @@ fn texts_are_compared_by_lines_and_numbers_with_tolerance() {
     assert_eq!(differences(&old, &new), "");
     insta::assert_snapshot!(differences(&old, &stream("epoch 1\\nloss 0.52\\nend\\nmore\\n")), @"
     2 sum
+    line 2
     -loss 0.50000001
     +loss 0.52
+    line 4
     +more
     ");
     insta::assert_snapshot!(differences(&old, ""), @"
@@ -62,7 +64,7 @@ fn pictures_are_compared_by_their_pixels() {
     assert_eq!(differences(&svg(0.0, "a"), &svg(0.0, "b")), "");
     insta::assert_snapshot!(differences(&svg(0.0, ""), &svg(9.0, "")), @"
     2 sum
-    image/svg+xml: 1800 of 10000 pixels differ (18.00 %)
+    image/svg+xml: 1800 of 10000 pixels differ (18.00 %), between (0, 0) and (58, 99)
     ");
     let png = |shade: u8| {
         use base64::Engine;
@@ -72,7 +74,7 @@ fn pictures_are_compared_by_their_pixels() {
     assert_eq!(differences(&png(100), &png(103)), "");
     insta::assert_snapshot!(differences(&png(100), &png(200)), @"
     2 sum
-    image/png: 4 of 4 pixels differ (100.00 %)
+    image/png: 4 of 4 pixels differ (100.00 %), between (0, 0) and (1, 1)
     ");
 }
 

@@ -13,8 +13,10 @@ use crate::embed::SiteMap;
 use crate::highlight;
 use crate::link::{Target, href};
 use crate::markdown::{Embedding, Image, MarkdownConfig, free_id, render};
-use crate::notebook::{Cell, CellKind, CellState, Notebook};
+use crate::notebook::{Cell, CellKind, CellState, Notebook, exercise_line};
 use crate::output::{OutputContext, escaped, picture_html, richest, to_html};
+use crate::progress::Strip;
+use crate::record::Exercise;
 use crate::root::folder_of;
 
 #[derive(Template)]
@@ -25,6 +27,8 @@ pub(crate) struct NotebookPage<'a> {
     pub(crate) file: &'a str,
     pub(crate) record: Vec<(&'static str, String)>,
     pub(crate) used_in: Vec<EntryRow>,
+    /// How far the learner is, where that is shown.
+    pub(crate) strip: Option<Strip>,
     pub(crate) note: Option<String>,
     pub(crate) cells: Vec<String>,
 }
@@ -51,18 +55,29 @@ pub(crate) struct NotebookContext<'a> {
     pub(crate) is_trusted: bool,
 }
 
+/// The anchors of the cells; those of text cells are empty. `ids` are those that are taken.
+fn anchors(notebook: &Notebook, ids: &mut HashSet<String>) -> Vec<String> {
+    ids.insert("main".to_owned());
+    let anchor = |cell: &Cell| match cell.kind {
+        CellKind::Markdown => String::new(),
+        _ => free_id(ids, &cell.anchor()),
+    };
+    notebook.cells.iter().map(anchor).collect()
+}
+
+/// The notebook's exercises.
+pub(crate) fn exercises(notebook: &Notebook) -> Vec<Exercise> {
+    let anchors = anchors(notebook, &mut HashSet::new());
+    let code = notebook.cells.iter().zip(anchors).filter(|(cell, _)| cell.kind == CellKind::Code);
+    code.filter_map(|(cell, anchor)| Some(Exercise { name: exercise_line(&cell.source)?, anchor }))
+        .collect()
+}
+
 /// Renders the cells.
 pub(crate) fn cells(notebook: &Notebook, context: &mut NotebookContext<'_>) -> Vec<String> {
     // Anchors of code cells come first: links point to them, so headings must give way.
-    let mut ids: HashSet<String> = HashSet::from(["main".to_owned()]);
-    let anchors: Vec<String> = notebook
-        .cells
-        .iter()
-        .map(|cell| match cell.kind {
-            CellKind::Markdown => String::new(),
-            _ => free_id(&mut ids, &cell.anchor()),
-        })
-        .collect();
+    let mut ids = HashSet::new();
+    let anchors = anchors(notebook, &mut ids);
     let mut is_first = true;
     let mut html = Vec::with_capacity(notebook.cells.len());
     for (cell, anchor) in notebook.cells.iter().zip(&anchors) {

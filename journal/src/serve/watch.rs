@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::reference::ReferenceTarget;
-use crate::root::folder_of;
 use crate::series::Series;
+use crate::site::Sources;
 
 /// How long a change waits for others that belong to it: one that is whole (a file was closed or
 /// took its name), and one that may go on (bytes were written).
@@ -91,43 +90,20 @@ impl Watch {
         })?;
         let filter = Filter { out: out.to_owned(), ..Filter::default() };
         let mut watch = Watch { watcher, sends, receives, watched: BTreeSet::new(), filter };
-        watch.follow(series, &[])?;
+        watch.follow(&Sources::of_series(series))?;
         Ok(watch)
     }
 
-    /// Follows a series that has changed: other folders, other pictures, other `data` that cells
-    /// declare (absolute paths).
+    /// Follows a series that has changed: other folders, other pictures, other data that cells
+    /// declare.
     ///
     /// # Errors
     /// As [`Watch::start`].
-    pub fn follow(&mut self, series: &Series, data: &[PathBuf]) -> Result<(), WatchError> {
-        let root = series.root();
-        let config = root.join(&series.config().file);
-        let mut wanted = BTreeSet::new();
-        wanted.insert((config.parent().unwrap_or(root).to_owned(), false));
-        for folder in [&series.config().entries, &series.config().notebooks] {
-            wanted.insert((root.join(folder), !folder.is_empty()));
-        }
-        for reference in series.entries().iter().flat_map(|entry| entry.references()) {
-            if let ReferenceTarget::File { file, .. } | ReferenceTarget::Notebook { file, .. } =
-                &reference.target
-            {
-                let folder = root.join(folder_of(file));
-                let known = wanted
-                    .iter()
-                    .any(|(path, deep)| folder == *path || (*deep && folder.starts_with(path)));
-                if !known {
-                    wanted.insert((folder, false));
-                }
-            }
-        }
-        for folder in data.iter().filter_map(|file| file.parent()) {
-            wanted.insert((folder.to_owned(), false));
-        }
-        self.filter.data = data.iter().cloned().collect();
-        self.filter.config = config;
-        self.filter.folders = wanted.iter().map(|(path, _)| path.clone()).collect();
-        for (path, deep) in wanted {
+    pub fn follow(&mut self, sources: &Sources) -> Result<(), WatchError> {
+        self.filter.data = sources.data.clone();
+        self.filter.config = sources.config.clone();
+        self.filter.folders = sources.folders.iter().map(|(path, _)| path.clone()).collect();
+        for (path, deep) in sources.folders.iter().cloned() {
             let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
             // A folder that is not there yet is looked for again at the next change.
             if !self.watched.contains(&(path.clone(), deep)) && path.is_dir() {

@@ -1,9 +1,11 @@
 //! The cache: records of what was rendered, by the key of what they were made from.
 //!
-//! A pack is a file that is never changed: its name is the hash of what is in it. Each build that
-//! made something new adds one. So the folder can be deleted at any time, copied, or shared by
-//! several builds at once; a pack that is missing or damaged only costs time. Nothing here is an
-//! error for the build.
+//! A pack is a file that is never changed. It begins with a table of its records and of the hashes
+//! of them, and its name is the hash of that table: so the name stands for all that is in it, and
+//! yet a build checks no more than the records that it takes out. Each build that made something
+//! new adds one pack. So the folder can be deleted at any time, copied, or shared by several builds
+//! at once; a pack that is missing or damaged only costs time. Nothing here is an error for the
+//! build.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -15,8 +17,10 @@ use serde::de::DeserializeOwned;
 
 use crate::key::Key;
 
-/// What every pack starts with.
-const MAGIC: &[u8] = b"momentum-journal pack 1\n";
+/// What every pack starts with; the number of its records follows.
+const MAGIC: &[u8] = b"momentum-journal pack 2\n";
+/// A line of the table: a record's key, the key of its bytes, where it starts and how long it is.
+const LINE: usize = 16 + 16 + 8 + 4;
 /// More packs than this are merged into one.
 const MAX_PACKS: usize = 8;
 /// The most bytes of packs that are read, all together.
@@ -33,7 +37,8 @@ pub(crate) struct Cache {
 struct Pack {
     path: PathBuf,
     bytes: Vec<u8>,
-    places: HashMap<Key, Range<usize>>,
+    /// Where the table lies; it is sorted by key.
+    table: Range<usize>,
 }
 
 impl Cache {
@@ -70,89 +75,134 @@ impl Cache {
         }
     }
 
-    /// The record under `key`.
+    /// The record under `key`, if one is there and is what was put.
     pub(crate) fn get<T: DeserializeOwned>(&self, key: Key) -> Option<T> {
-        let packed = self.packs.iter().find_map(|pack| {
-            let place = pack.places.get(&key)?;
-            postcard::from_bytes(&pack.bytes[place.clone()]).ok()
-        });
-        packed.or_else(|| {
+        self.all(key).next().or_else(|| {
             let new = self.new.lock().ok()?;
             postcard::from_bytes(new.get(&key)?).ok()
         })
     }
 
+    /// What earlier builds have put under `key`: several records, where what it was made from
+    /// besides has changed in between.
+    pub(crate) fn all<T: DeserializeOwned>(&self, key: Key) -> impl Iterator<Item = T> {
+        let packed = self.packs.iter().filter_map(move |pack| pack.get(key));
+        packed.filter_map(|bytes| postcard::from_bytes(bytes).ok())
+    }
+
+    /// Whether an earlier build has put something under `key`.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        self.packs.iter().any(|pack| pack.find(key).is_some())
+    }
+
     /// Keeps a record under `key`.
     pub(crate) fn put<T: Serialize>(&self, key: Key, record: &T) {
-        if self.folder.is_none() {
-            return;
-        }
         if let (Ok(bytes), Ok(mut new)) = (postcard::to_stdvec(record), self.new.lock()) {
             new.insert(key, bytes);
         }
     }
 
+    /// Keeps a record under the key of its own bytes, and gives that.
+    pub(crate) fn put_content<T: Serialize>(&self, record: &T) -> Key {
+        let bytes = postcard::to_stdvec(record).unwrap_or_default();
+        let key = Key::of(&bytes);
+        if !self.has(key)
+            && let Ok(mut new) = self.new.lock()
+        {
+            new.insert(key, bytes);
+        }
+        key
+    }
+
+    /// Whether [`Cache::save`] asks what was used.
+    pub(crate) fn merges(&self) -> bool {
+        self.packs.len() >= MAX_PACKS
+    }
+
     /// Writes what is new as a pack. Of the old packs, merged when there are many, only what is
-    /// `used` stays.
-    pub(crate) fn save(&mut self, used: &HashSet<Key>) {
-        let Some(folder) = self.folder.clone() else { return };
+    /// `used` stays. What cannot be written is known to this value all the same.
+    pub(crate) fn save(&mut self, used: impl FnOnce() -> HashSet<Key>) {
+        let merges = self.merges();
         let Ok(new) = self.new.get_mut() else { return };
         if new.is_empty() {
             return;
         }
         let mut records: Vec<(Key, Vec<u8>)> = new.drain().collect();
-        let merges = self.packs.len() >= MAX_PACKS;
         if merges {
-            let known: HashSet<Key> = records.iter().map(|(key, _)| *key).collect();
+            let used = used();
             for pack in &self.packs {
-                let old = pack.places.iter().filter(|(key, _)| used.contains(*key));
-                let old = old.filter(|(key, _)| !known.contains(*key));
-                records.extend(old.map(|(key, at)| (*key, pack.bytes[at.clone()].to_vec())));
+                let old = pack.keys().filter(|key| used.contains(key));
+                records.extend(old.filter_map(|key| Some((key, pack.get(key)?.to_vec()))));
             }
         }
+        // Of several records under one key, the newest stays.
         records.sort_by_key(|(key, _)| *key);
         records.dedup_by_key(|(key, _)| *key);
-        let Some(pack) = Pack::write(&folder, &records) else { return };
+        let folder = self.folder.clone().unwrap_or_default();
+        let Some(pack) = Pack::of(&folder, &records) else { return };
+        let is_written = self.folder.is_some() && write_whole(&pack.path, &pack.bytes).is_some();
         if merges {
-            for old in self.packs.drain(..).filter(|old| old.path != pack.path) {
+            for old in self.packs.drain(..).filter(|old| is_written && old.path != pack.path) {
                 let _ = std::fs::remove_file(&old.path);
             }
         }
-        self.packs.push(pack);
+        // The newest is asked first: a record that was made again is in several.
+        self.packs.insert(0, pack);
     }
 }
 
 impl Pack {
-    /// Reads a pack whose content is what its name says.
+    /// Reads a pack whose table is what its name says.
     fn read(path: PathBuf) -> Option<Self> {
         let bytes = std::fs::read(&path).ok()?;
         let named = Key::from_hex(path.file_stem()?.to_str()?)?;
-        if !bytes.starts_with(MAGIC) || Key::of(&bytes) != named {
-            return None;
-        }
-        let mut places = HashMap::new();
-        let mut at = MAGIC.len();
-        while at < bytes.len() {
-            let head: &[u8; 20] = bytes.get(at..at + 20)?.try_into().ok()?;
-            let key: Key = postcard::from_bytes(&head[..16]).ok()?;
-            let len = u32::from_le_bytes([head[16], head[17], head[18], head[19]]) as usize;
-            let end = (at + 20).checked_add(len).filter(|end| *end <= bytes.len())?;
-            places.insert(key, at + 20..end);
-            at = end;
-        }
-        Some(Self { path, bytes, places })
+        let count = bytes.strip_prefix(MAGIC)?.first_chunk()?;
+        let start = MAGIC.len() + 4;
+        let len = (u32::from_le_bytes(*count) as usize).checked_mul(LINE)?;
+        let table = start..start.checked_add(len)?;
+        (Key::of(bytes.get(..table.end)?) == named).then_some(Self { path, bytes, table })
     }
 
-    fn write(folder: &Path, records: &[(Key, Vec<u8>)]) -> Option<Self> {
+    /// The pack of `records`, which are sorted.
+    fn of(folder: &Path, records: &[(Key, Vec<u8>)]) -> Option<Self> {
         let mut bytes = MAGIC.to_vec();
+        bytes.extend(u32::try_from(records.len()).ok()?.to_le_bytes());
+        let table = bytes.len()..bytes.len() + records.len() * LINE;
+        let mut start = table.end as u64;
         for (key, record) in records {
-            bytes.extend(postcard::to_stdvec(key).ok()?);
+            bytes.extend(key.bytes());
+            bytes.extend(Key::of(record).bytes());
+            bytes.extend(start.to_le_bytes());
             bytes.extend(u32::try_from(record.len()).ok()?.to_le_bytes());
-            bytes.extend(record);
+            start += record.len() as u64;
         }
-        let path = folder.join(format!("{}.pack", Key::of(&bytes).hex()));
-        write_whole(&path, &bytes)?;
-        Self::read(path)
+        let name = Key::of(&bytes).hex();
+        records.iter().for_each(|(_, record)| bytes.extend(record));
+        Some(Self { path: folder.join(format!("{name}.pack")), bytes, table })
+    }
+
+    fn lines(&self) -> &[[u8; LINE]] {
+        self.bytes.get(self.table.clone()).unwrap_or_default().as_chunks().0
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        self.lines().iter().filter_map(|line| Some(Key::from_bytes(*line.first_chunk()?)))
+    }
+
+    fn find(&self, key: Key) -> Option<&[u8; LINE]> {
+        let lines = self.lines();
+        let at = lines.binary_search_by(|line| line[..16].cmp(&key.bytes())).ok()?;
+        lines.get(at)
+    }
+
+    /// The bytes of a record, if they are what the table says.
+    fn get(&self, key: Key) -> Option<&[u8]> {
+        let (hash, place) = self.find(key)?[16..].split_first_chunk()?;
+        let (start, len) = place.split_first_chunk()?;
+        let start = usize::try_from(u64::from_le_bytes(*start)).ok()?;
+        let len = u32::from_le_bytes(*len.first_chunk()?) as usize;
+        let record = self.bytes.get(start..start.checked_add(len)?)?;
+        (Key::of(record) == Key::from_bytes(*hash)).then_some(record)
     }
 }
 
@@ -185,11 +235,11 @@ mod tests {
         let mut cache = open(folder.path());
         cache.put(one, &"first".to_owned());
         assert_eq!(cache.get::<String>(one).unwrap(), "first");
-        cache.save(&HashSet::new());
+        cache.save(HashSet::new);
         // Another build at the same time adds a pack of its own.
         let mut other = Cache::open(Some(folder.path().join("cache")));
         other.put(two, &"second".to_owned());
-        other.save(&HashSet::new());
+        other.save(HashSet::new);
         let cache = open(folder.path());
         assert_eq!(cache.get::<String>(one).unwrap(), "first");
         assert_eq!(cache.get::<String>(two).unwrap(), "second");
@@ -203,7 +253,7 @@ mod tests {
         for key in &keys {
             let mut cache = open(folder.path());
             cache.put(*key, &1u8);
-            cache.save(&keys.iter().copied().filter(|key| *key != keys[3]).collect());
+            cache.save(|| keys.iter().copied().filter(|key| *key != keys[3]).collect());
         }
         let n_packs = std::fs::read_dir(folder.path().join("cache")).unwrap().count() - 1;
         assert!(n_packs <= MAX_PACKS, "{n_packs} packs");
@@ -218,7 +268,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut cache = open(folder.path());
         cache.put(Key::of(b"one"), &"first".to_owned());
-        cache.save(&HashSet::new());
+        cache.save(HashSet::new);
         let path = cache.packs[0].path.clone();
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;

@@ -1,5 +1,6 @@
 //! The entries of a build: what is known of each from its record, what has to be rendered.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -48,12 +49,26 @@ pub(crate) struct Rendered {
 }
 
 impl Known {
-    pub(crate) fn head(&self) -> Head {
+    /// Its day; 0 where that is not known.
+    pub(crate) fn day(&self) -> u32 {
         match (&self.record, &self.entry) {
-            (Some(record), _) => record.head.clone(),
-            (None, Some(entry)) => Head::of(&entry.front),
-            (None, None) => Head::of(&crate::entry::FrontMatter::default()),
+            (Some(record), _) => record.head.day,
+            (None, Some(entry)) => entry.front.day,
+            (None, None) => 0,
         }
+    }
+
+    fn title(&self) -> &str {
+        match (&self.record, &self.entry) {
+            (Some(record), _) => &record.head.title,
+            (None, Some(entry)) => &entry.front.title,
+            (None, None) => "",
+        }
+    }
+
+    /// As the pages before and after it show it.
+    fn neighbour(&self) -> Neighbour<'_> {
+        Neighbour { day: self.day(), title: self.title().into(), page: self.page.as_str().into() }
     }
 
     pub(crate) fn has_tags(&self) -> bool {
@@ -65,11 +80,11 @@ impl Known {
     }
 
     /// The notebooks that the entry names or links to.
-    pub(crate) fn notebooks(&self) -> Vec<String> {
+    pub(crate) fn notebooks(&self) -> Cow<'_, [String]> {
         match (&self.record, &self.entry) {
-            (Some(record), _) => record.notebooks.clone(),
-            (None, Some(entry)) => entry.notebooks(),
-            (None, None) => Vec::new(),
+            (Some(record), _) => Cow::Borrowed(&record.notebooks),
+            (None, Some(entry)) => Cow::Owned(entry.notebooks()),
+            (None, None) => Cow::Borrowed(&[]),
         }
     }
 }
@@ -93,9 +108,9 @@ pub(crate) fn look(build: &Build<'_>, listed: &[Listed], before: &Remembered) ->
             };
             let key = KeyParts::new("entry").key(build.key).text(file).key(content.key).finish();
             let remembered = before.get(file).filter(|(known, _)| *known == key);
-            let record = remembered
-                .map(|(_, record)| Arc::clone(record))
-                .or_else(|| build.cache.get(key).map(Arc::new));
+            let kept = || build.cache.all(key).find(|record| has_words(build, record));
+            let record =
+                remembered.map(|(_, record)| Arc::clone(record)).or_else(|| kept().map(Arc::new));
             let mut known = Known {
                 file: file.clone(),
                 page,
@@ -130,20 +145,31 @@ impl Known {
     }
 
     /// Forgets a record whose notebooks, pictures or neighbours are not what they were.
-    fn judge(&mut self, build: &Build<'_>, files: &HashSet<String>, pictures: &Pictures<'_>) {
-        let Some(record) = &self.record else { return };
-        let holds = record.needs.iter().all(|need| match need {
-            Need::Entry(file) => files.contains(file),
-            Need::Notebook(file, key) => {
-                build.notebooks.get(file).is_some_and(|notebook| notebook.key == *key)
+    fn judge(&mut self, build: &Build<'_>, pictures: &Pictures<'_>) {
+        let holds = |record: &EntryRecord| {
+            record.needs.iter().all(|need| match need {
+                Need::Entry(file) => build.map.entries.contains_key(file),
+                Need::Notebook(file, key) => {
+                    build.notebooks.get(file).is_some_and(|notebook| notebook.key == *key)
+                }
+                Need::File(file, key) => pictures.file_key(file) == *key,
+            })
+        };
+        if self.record.as_ref().is_some_and(|record| !holds(record)) {
+            // They may be again what they were once.
+            let mut kept = build.cache.all(self.key);
+            let kept = kept.find(|record| holds(record) && has_words(build, record));
+            self.record = kept.map(Arc::new);
+            if self.record.is_none() {
+                self.read(build);
             }
-            Need::File(file, key) => pictures.file_key(file) == *key,
-        });
-        if !holds {
-            self.record = None;
-            self.read(build);
         }
     }
+}
+
+/// Whether the words of an entry are at hand, should its block of the search be made again.
+fn has_words(build: &Build<'_>, record: &EntryRecord) -> bool {
+    build.cache.has(record.words)
 }
 
 /// Reads what has to be rendered again, and puts the entries in the order of their days.
@@ -152,27 +178,28 @@ pub(crate) fn settle(
     mut entries: Vec<Known>,
     pictures: &Pictures<'_>,
 ) -> Vec<Known> {
-    let files: HashSet<String> = entries.iter().map(|known| known.file.clone()).collect();
-    entries.par_iter_mut().for_each(|known| known.judge(build, &files, pictures));
-    let mut of_day: HashMap<u32, String> = HashMap::new();
-    for known in &mut entries {
+    entries.par_iter_mut().for_each(|known| known.judge(build, pictures));
+    let mut of_day: HashMap<u32, usize> = HashMap::with_capacity(entries.len());
+    for n in 0..entries.len() {
+        let known = &entries[n];
         // Without a day of its own, its front matter has been refused already.
         let has_day = known.entry.as_ref().is_none_or(|entry| !entry.day_span.is_empty());
         if !has_day || (known.entry.is_none() && known.record.is_none()) {
             continue;
         }
-        let day = known.head().day;
-        if let Some(first) = of_day.insert(day, known.file.clone()) {
+        let day = known.day();
+        if let Some(first) = of_day.insert(day, n) {
+            let first = &entries[first].file;
+            let message = format!("day {day} is `{first}` already; give this entry another number");
+            let known = &mut entries[n];
             known.read(build);
             if let Some(entry) = &known.entry {
-                let message =
-                    format!("day {day} is `{first}` already; give this entry another number");
                 let span = entry.day_span.clone();
                 known.problems.push(Problem::at(&entry.file, &entry.text, span, message));
             }
         }
     }
-    entries.sort_by_cached_key(|known| (known.head().day, known.file.clone()));
+    entries.sort_by(|a, b| (a.day(), &a.file).cmp(&(b.day(), &b.file)));
     entries
 }
 
@@ -233,13 +260,36 @@ pub(crate) fn render(
         unproven,
         pictures: assets.paths.into_iter().collect(),
         needs,
-        terms: words.terms(),
+        words: build.cache.put_content(&words.terms()),
     };
     Rendered { html: rendered.html, headings: rendered.headings, record, problems, is_trusted }
 }
 
-/// The entries before and after one: what they are called, and their pages.
-pub(crate) type Neighbours<'a> = [Option<&'a (Head, String)>; 2];
+/// What an entry's page shows of the one before it, or after it.
+#[derive(Debug, Clone)]
+pub(crate) struct Neighbour<'a> {
+    pub(crate) day: u32,
+    pub(crate) title: Cow<'a, str>,
+    /// Its page, as a path in the site.
+    pub(crate) page: Cow<'a, str>,
+}
+
+/// The entries before and after one.
+pub(crate) type Neighbours<'a> = [Option<Neighbour<'a>>; 2];
+
+/// Those of the entry at a place.
+fn neighbours(entries: &[Known], n: usize) -> Neighbours<'_> {
+    let before = n.checked_sub(1).and_then(|n| entries.get(n));
+    [before, entries.get(n + 1)].map(|known| known.map(Known::neighbour))
+}
+
+fn owned(neighbours: Neighbours<'_>) -> Neighbours<'static> {
+    neighbours.map(|neighbour| {
+        let Neighbour { day, title, page } = neighbour?;
+        let (title, page) = (title.into_owned().into(), page.into_owned().into());
+        Some(Neighbour { day, title, page })
+    })
+}
 
 /// Checks `notebooks:` of a front matter against what there is.
 fn check_named(build: &Build<'_>, entry: &Entry) -> Vec<Problem> {
@@ -277,35 +327,50 @@ pub(crate) fn bring(
     pages: &Pages<'_>,
     pictures: &Pictures<'_>,
 ) -> Result<Vec<Problem>, JournalError> {
-    let heads: Vec<(Head, String)> =
-        entries.iter().map(|known| (known.head(), known.page.clone())).collect();
+    let stays = |n: usize| stays(build, &entries[n], &neighbours(entries, n), pages, pictures);
+    let n_entries = entries.len();
+    let stay: Vec<bool> = (0..n_entries).into_par_iter().map(stays).collect::<Result<_, _>>()?;
+    // The others are rendered beside one another, so each takes what it shows of its neighbours
+    // along.
+    let around: Vec<Option<Neighbours<'static>>> = stay
+        .iter()
+        .enumerate()
+        .map(|(n, stays)| (!stays).then(|| owned(neighbours(entries, n))))
+        .collect();
     let done: Vec<Vec<Problem>> = entries
         .par_iter_mut()
-        .enumerate()
-        .map(|(n, known)| {
-            let previous = n.checked_sub(1).map(|n| &heads[n]);
-            bring_one(build, known, [previous, heads.get(n + 1)], pages, pictures)
+        .zip(around)
+        .map(|(known, neighbours)| match neighbours {
+            Some(neighbours) => renew(build, known, &neighbours, pages, pictures),
+            None => Ok(std::mem::take(&mut known.problems)),
         })
         .collect::<Result<_, _>>()?;
     Ok(done.into_iter().flatten().collect())
 }
 
-fn bring_one(
+/// Whether the page of an entry is there already, with its pictures.
+fn stays(
+    build: &Build<'_>,
+    known: &Known,
+    neighbours: &Neighbours<'_>,
+    pages: &Pages<'_>,
+    pictures: &Pictures<'_>,
+) -> Result<bool, JournalError> {
+    let Some(record) = &known.record else { return Ok(false) };
+    let key = pages.entry_key(known, record, neighbours);
+    Ok(build.folder.keep(&known.page, key)?
+        && record.pictures.iter().all(|path| pictures.keep(path)))
+}
+
+/// Renders an entry anew.
+fn renew(
     build: &Build<'_>,
     known: &mut Known,
-    neighbours: Neighbours<'_>,
+    neighbours: &Neighbours<'_>,
     pages: &Pages<'_>,
     pictures: &Pictures<'_>,
 ) -> Result<Vec<Problem>, JournalError> {
-    if let Some(record) = &known.record {
-        let key = pages.entry_key(known, record, neighbours);
-        if build.folder.keep(&known.page, key)?
-            && record.pictures.iter().all(|path| pictures.keep(path))
-        {
-            return Ok(std::mem::take(&mut known.problems));
-        }
-        known.read(build);
-    }
+    known.read(build);
     let mut problems = std::mem::take(&mut known.problems);
     let Some(entry) = known.entry.take() else { return Ok(problems) };
     problems.extend(check_named(build, &entry));
@@ -327,6 +392,7 @@ fn bring_one(
         // For the outputs that do not hold.
         known.is_clean = false;
         known.record = Some(Arc::new(rendered.record));
+        known.entry = Some(entry);
     }
     Ok(problems)
 }

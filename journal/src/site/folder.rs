@@ -4,10 +4,11 @@
 //! Files that are the same in both are hard links, so a build writes only what changed. A marker in
 //! each folder lists what is in it and what each file was made from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use rayon::prelude::*;
 
@@ -21,21 +22,38 @@ const MARKER_HEAD: &str = "Built by momentum. This folder is replaced as a whole
 const IGNORE: &str = ".gitignore";
 
 /// What a folder holds: each file's path and the key of what it was made from.
-type Manifest = BTreeMap<String, Key>;
+type Manifest = Vec<(String, Key)>;
+
+/// What is known of a file of the site, in either folder: the key of what it was made from.
+#[derive(Debug, Default)]
+struct Slot {
+    live: Option<Key>,
+    /// In the double.
+    lying: Option<Key>,
+    /// What the build under way wants: one of the numbers below.
+    wanted: AtomicU8,
+}
+
+/// The build wants nothing of it (yet), or what lies in the double, or what is live and has been
+/// linked into the double.
+const UNWANTED: u8 = 0;
+const AS_LYING: u8 = 1;
+const AS_LIVE: u8 = 2;
 
 #[derive(Debug)]
 pub(crate) struct SiteFolder {
     out: PathBuf,
     double: PathBuf,
-    live: Manifest,
-    /// What lies in the double.
-    lying: Manifest,
+    /// By path.
+    slots: HashMap<String, Slot>,
     /// The live folder holds what no build put there.
     has_strangers: bool,
     /// The inode and time of the live marker, to notice builds by others.
     seen: Option<super::stamp::Stamp>,
-    /// What the build under way wants the site to hold.
-    wanted: Mutex<Manifest>,
+    /// What the build under way has written into the double.
+    written: Mutex<BTreeMap<String, Key>>,
+    /// A file could not be written, so the double is not as it is known.
+    is_torn: AtomicBool,
     lock: Option<File>,
 }
 
@@ -46,11 +64,11 @@ impl SiteFolder {
         Self {
             out,
             double,
-            live: Manifest::new(),
-            lying: Manifest::new(),
+            slots: HashMap::new(),
             has_strangers: false,
             seen: None,
-            wanted: Mutex::default(),
+            written: Mutex::default(),
+            is_torn: AtomicBool::new(false),
             lock: None,
         }
     }
@@ -82,23 +100,25 @@ impl SiteFolder {
         if seen.is_none() || seen != self.seen {
             let (live, lying) = rayon::join(|| look(&self.out), || look(&self.double));
             let (live, strangers) = live.unwrap_or_default();
-            self.live = live;
             self.has_strangers = !strangers.is_empty();
+            let live = live
+                .into_iter()
+                .map(|(path, key)| (path, Slot { live: Some(key), ..Slot::default() }));
+            self.slots = live.collect();
             match lying {
                 Some((lying, strangers)) => {
                     for stranger in strangers {
                         remove(&self.double.join(stranger))?;
                     }
-                    self.lying = lying;
+                    for (path, key) in lying {
+                        self.slots.entry(path).or_default().lying = Some(key);
+                    }
                 }
                 // A build was killed here, or there was none.
-                None => {
-                    remove_inside(&self.double)?;
-                    self.lying = Manifest::new();
-                }
+                None => remove_inside(&self.double)?,
             }
         }
-        self.wanted = Mutex::default();
+        self.written = Mutex::default();
         let ignore = self.double.join(IGNORE);
         std::fs::write(&ignore, "*\n").map_err(JournalError::io("write", ignore))?;
         remove(&self.double.join(MARKER))
@@ -126,20 +146,29 @@ impl SiteFolder {
     /// Whether `path` made from `key` is there already, in the double or in the live site. If so,
     /// the new site will have it.
     pub(crate) fn keep(&self, path: &str, key: Key) -> Result<bool, JournalError> {
-        if self.lying.get(path) != Some(&key) {
-            if self.live.get(path) != Some(&key) {
-                return Ok(false);
-            }
-            self.link(path)?;
+        let Some(slot) = self.slots.get(path) else { return Ok(false) };
+        if slot.lying == Some(key) {
+            slot.wanted.store(AS_LYING, Ordering::Relaxed);
+            return Ok(true);
         }
-        self.want(path, key);
+        if slot.live != Some(key) {
+            return Ok(false);
+        }
+        self.link(path)?;
+        slot.wanted.store(AS_LIVE, Ordering::Relaxed);
         Ok(true)
     }
 
-    /// The paths that the build under way wants, of those that are `asked` for.
+    /// The paths that the build under way wants, of those that are `asked` for; sorted.
     pub(crate) fn wanted(&self, asked: impl Fn(&str) -> bool) -> Vec<String> {
-        let wanted = self.wanted.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        wanted.keys().filter(|path| asked(path)).cloned().collect()
+        let written = self.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let kept = self.slots.iter().filter(|(path, slot)| {
+            slot.wanted.load(Ordering::Relaxed) != UNWANTED && !written.contains_key(*path)
+        });
+        let paths = kept.map(|(path, _)| path).chain(written.keys());
+        let mut paths: Vec<String> = paths.filter(|path| asked(path)).cloned().collect();
+        paths.sort_unstable();
+        paths
     }
 
     fn link(&self, path: &str) -> Result<(), JournalError> {
@@ -153,38 +182,64 @@ impl SiteFolder {
             }
             Err(_) => std::fs::copy(&source, &target)
                 .map(|_| ())
-                .map_err(JournalError::io("write", target)),
+                .map_err(|error| self.torn(target, error)),
         }
+    }
+
+    /// What is left of a file that could not be written goes: no later build may take it for whole.
+    fn torn(&self, target: PathBuf, error: std::io::Error) -> JournalError {
+        self.is_torn.store(true, Ordering::Relaxed);
+        let _ = remove(&target);
+        JournalError::io("write", target)(error)
     }
 
     /// Writes a file of the new site.
     pub(crate) fn write(&self, path: &str, key: Key, bytes: &[u8]) -> Result<(), JournalError> {
         let target = self.room_for(path)?;
-        std::fs::write(&target, bytes).map_err(JournalError::io("write", &target))?;
-        self.want(path, key);
+        std::fs::write(&target, bytes).map_err(|error| self.torn(target, error))?;
+        let mut written = self.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        written.insert(path.to_owned(), key);
         Ok(())
     }
 
     /// Where `path` goes, with nothing there: what lies there may be a link to the live site.
     fn room_for(&self, path: &str) -> Result<PathBuf, JournalError> {
         let target = self.double.join(path);
-        if self.lying.contains_key(path) {
+        if self.slots.contains_key(path) {
             remove(&target)?;
+        }
+        if self.slots.get(path).is_some_and(|slot| slot.lying.is_some()) {
+            // So its folder is there.
         } else if let Some(folder) = target.parent() {
             std::fs::create_dir_all(folder).map_err(JournalError::io("write", folder))?;
         }
         Ok(target)
     }
 
-    fn want(&self, path: &str, key: Key) {
-        let mut wanted = self.wanted.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        wanted.insert(path.to_owned(), key);
+    /// Takes down what now lies in the double. `keep_rest` says whether what the build did not want
+    /// lies there still.
+    fn settle(&mut self, keep_rest: bool) {
+        for slot in self.slots.values_mut() {
+            match std::mem::replace(slot.wanted.get_mut(), UNWANTED) {
+                AS_LYING => {}
+                AS_LIVE => slot.lying = slot.live,
+                _ if keep_rest => {}
+                _ => slot.lying = None,
+            }
+        }
+        let written = std::mem::take(self.written.get_mut().unwrap_or_else(|p| p.into_inner()));
+        for (path, key) in written {
+            self.slots.entry(path).or_default().lying = Some(key);
+        }
     }
 
     /// Gives the build up: the live site stays. What was written is kept for the next build.
     pub(crate) fn abandon(&mut self) -> Result<(), JournalError> {
-        let written = std::mem::take(self.wanted.get_mut().unwrap_or_else(|p| p.into_inner()));
-        self.lying.extend(written);
+        self.settle(true);
+        if std::mem::take(self.is_torn.get_mut()) {
+            // The next build looks for itself.
+            self.seen = None;
+        }
         let result = self.write_marker();
         self.lock = None;
         result
@@ -192,43 +247,53 @@ impl SiteFolder {
 
     /// Ends the build: the site holds what was wanted, and nothing else. Tells what changed.
     pub(crate) fn finish(&mut self) -> Result<Vec<String>, JournalError> {
-        let wanted = std::mem::take(self.wanted.get_mut().unwrap_or_else(|p| p.into_inner()));
-        for path in self.lying.keys().filter(|path| !wanted.contains_key(*path)) {
-            remove(&self.double.join(path))?;
+        {
+            let written = self.written.get_mut().unwrap_or_else(|p| p.into_inner());
+            for (path, slot) in &mut self.slots {
+                let is_unwanted = *slot.wanted.get_mut() == UNWANTED;
+                if is_unwanted && slot.lying.is_some() && !written.contains_key(path) {
+                    remove(&self.double.join(path))?;
+                }
+            }
         }
-        let gone = self.live.keys().filter(|path| !wanted.contains_key(*path));
-        let new = wanted.iter().filter(|(path, key)| self.live.get(*path) != Some(key));
-        let changed: BTreeSet<&String> = gone.chain(new.map(|(path, _)| path)).collect();
-        let changed: Vec<String> = changed.into_iter().cloned().collect();
-        self.lying = wanted;
+        self.settle(false);
+        let changed = self.slots.iter().filter(|(_, slot)| slot.live != slot.lying);
+        let mut changed: Vec<String> = changed.map(|(path, _)| path.clone()).collect();
+        changed.sort_unstable();
         self.write_marker()?;
         if !self.out.exists() {
             remove(&self.double.join(IGNORE))?;
             std::fs::rename(&self.double, &self.out)
                 .map_err(JournalError::io("replace", &self.out))?;
-            self.live = self.lying.clone();
+            self.slots.values_mut().for_each(|slot| slot.live = slot.lying.take());
             self.copy_live()?;
         } else if !changed.is_empty() || self.has_strangers {
             remove(&self.double.join(IGNORE))?;
             exchange(&self.double, &self.out)?;
-            std::mem::swap(&mut self.live, &mut self.lying);
+            for slot in self.slots.values_mut() {
+                std::mem::swap(&mut slot.live, &mut slot.lying);
+            }
             let ignore = self.double.join(IGNORE);
             std::fs::write(&ignore, "*\n").map_err(JournalError::io("write", ignore))?;
             if self.has_strangers {
                 // They went aside with the old site.
                 remove_inside(&self.double)?;
-                self.lying = Manifest::new();
+                self.slots.values_mut().for_each(|slot| slot.lying = None);
                 self.has_strangers = false;
             }
         }
+        self.slots.retain(|_, slot| slot.live.is_some() || slot.lying.is_some());
         self.seen = stamp_of(&self.out.join(MARKER));
         self.lock = None;
         Ok(changed)
     }
 
     fn write_marker(&self) -> Result<(), JournalError> {
+        let lying = self.slots.iter().filter_map(|(path, slot)| Some((path, slot.lying?)));
+        let mut lying: Vec<(&String, Key)> = lying.collect();
+        lying.sort_unstable();
         let mut text = MARKER_HEAD.to_owned();
-        for (path, key) in &self.lying {
+        for (path, key) in lying {
             text.push_str(&key.hex());
             text.push(' ');
             text.push_str(path);
@@ -245,10 +310,9 @@ impl SiteFolder {
         std::fs::create_dir_all(&self.double).map_err(JournalError::io("write", &self.double))?;
         let ignore = self.double.join(IGNORE);
         std::fs::write(&ignore, "*\n").map_err(JournalError::io("write", ignore))?;
-        self.lying = Manifest::new();
-        let paths: Vec<&String> = self.live.keys().collect();
+        let paths: Vec<&String> = self.slots.keys().collect();
         paths.par_iter().try_for_each(|path| self.link(path))?;
-        self.lying = self.live.clone();
+        self.slots.values_mut().for_each(|slot| slot.lying = slot.live);
         self.write_marker()
     }
 }
@@ -271,16 +335,16 @@ fn number(_: &std::fs::Metadata) -> Option<u64> {
 /// all others. `None` where it has no marker that can be read.
 fn look(folder: &Path) -> Option<(Manifest, Vec<String>)> {
     let text = std::fs::read_to_string(folder.join(MARKER)).ok()?;
-    let mut listed: Manifest = text
+    let listed: HashMap<&str, Key> = text
         .strip_prefix(MARKER_HEAD)
         .unwrap_or_default()
         .lines()
         .filter_map(|line| {
             let (key, path) = line.split_once(' ')?;
-            Some((path.to_owned(), Key::from_hex(key)?))
+            Some((path, Key::from_hex(key)?))
         })
         .collect();
-    let mut found = Manifest::new();
+    let mut found = Vec::with_capacity(listed.len());
     let mut strangers = Vec::new();
     let mut folders = vec![String::new()];
     while let Some(inner) = folders.pop() {
@@ -289,8 +353,8 @@ fn look(folder: &Path) -> Option<(Manifest, Vec<String>)> {
             let path = if inner.is_empty() { name } else { format!("{inner}/{name}") };
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(path);
-            } else if let Some(key) = listed.remove(&path) {
-                found.insert(path, key);
+            } else if let Some(key) = listed.get(path.as_str()) {
+                found.push((path, *key));
             } else if path != MARKER && path != IGNORE {
                 strangers.push(path);
             }

@@ -1,6 +1,6 @@
 //! The pages that list entries and notebooks: index, archive, calendar, tags, search, feeds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::entries::Known;
 use super::pages::Pages;
-use crate::calendar::{self, Marked};
+use crate::calendar::{self, Marked, Streaks};
 use crate::key::{Key, KeyParts};
 use crate::link::{href, up_from};
 use crate::page::index_page::{
@@ -17,7 +17,7 @@ use crate::page::index_page::{
 use crate::page::{EntryRow, THEME, TagLink};
 use crate::problem::JournalError;
 use crate::record::{EntryRecord, NotebookRecord};
-use crate::search::{self, BLOCK, Document};
+use crate::search::{self, BLOCK, Document, Terms};
 use crate::{feed, page};
 
 /// The most entries that the index lists in full; with more, it lists the latest [`LATEST`].
@@ -35,13 +35,13 @@ pub(super) struct Lists<'a> {
     /// The years with entries, and their entries in order.
     pub(super) years: BTreeMap<i32, Vec<usize>>,
     pub(super) used_in: BTreeMap<&'a str, Vec<usize>>,
+    streaks: Streaks,
     pub(super) notebooks: Vec<(String, Arc<NotebookRecord>)>,
 }
 
 pub(super) struct Row<'a> {
     pub(super) record: &'a EntryRecord,
     pub(super) page: &'a str,
-    pub(super) content: Key,
     pub(super) key: Key,
 }
 
@@ -68,22 +68,27 @@ impl<'a> Lists<'a> {
             .filter_map(|known| {
                 let record = known.record.as_deref()?;
                 let key = record.row_key(&known.page);
-                Some(Row { record, page: &known.page, content: known.key, key })
+                Some(Row { record, page: &known.page, key })
             })
             .collect();
         let mut tags: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let mut years: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
         let mut used_in: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (n, row) in rows.iter().enumerate() {
-            for tag in row.record.tags.iter().collect::<BTreeSet<_>>() {
-                tags.entry(tag).or_default().push(n);
+            for tag in &row.record.tags {
+                let members = tags.entry(tag).or_default();
+                // One may have been written twice.
+                if members.last() != Some(&n) {
+                    members.push(n);
+                }
             }
             years.entry(calendar::year(row.record.head.date())).or_default().push(n);
             for file in &row.record.notebooks {
                 used_in.entry(file).or_default().push(n);
             }
         }
-        Self { rows, tags, years, used_in, notebooks: Vec::new() }
+        let streaks = calendar::streaks(rows.iter().map(|row| row.record.head.date()));
+        Self { rows, tags, years, used_in, streaks, notebooks: Vec::new() }
     }
 
     /// The pages that list them.
@@ -131,7 +136,7 @@ impl Pages<'_> {
             }
             Job::Year(year, path) => {
                 let up = up_from(path);
-                let streaks = lists.streaks();
+                let streaks = lists.streaks;
                 let members = lists.years.get(year).map(Vec::as_slice).unwrap_or_default();
                 let mut parts = self.parts("year").text(path).text(&format!("{streaks:?}"));
                 for (year, members) in &lists.years {
@@ -163,11 +168,12 @@ impl Pages<'_> {
                 let rows = &lists.rows[range];
                 let mut parts = KeyParts::new("block").key(self.build.key);
                 for row in rows {
-                    parts.push_key(row.content);
-                    parts.push(row.page);
+                    parts.push_key(row.key);
+                    parts.push_key(row.record.words);
                 }
                 self.put(&format!("search/days-{block}.js"), parts.finish(), || {
-                    let documents = rows.iter().map(|row| (document(row), &row.record.terms));
+                    let documents =
+                        rows.iter().map(|row| (document(row), self.terms(row.record.words)));
                     Ok(search::block(&documents.collect::<Vec<_>>()))
                 })
             }
@@ -175,11 +181,10 @@ impl Pages<'_> {
                 let range = block * BLOCK..lists.notebooks.len().min((block + 1) * BLOCK);
                 let notebooks = &lists.notebooks[range];
                 let mut parts = KeyParts::new("notebook block").key(self.build.key);
-                for (file, _) in notebooks {
+                for (file, record) in notebooks {
                     parts.push(file);
-                    if let Some(notebook) = self.build.notebooks.get(file) {
-                        parts.push_key(notebook.key);
-                    }
+                    parts.push_key(record.words);
+                    self.push_head(&mut parts, file);
                 }
                 self.put(&format!("search/notebooks-{block}.js"), parts.finish(), || {
                     let documents = notebooks.iter().filter_map(|(file, record)| {
@@ -191,7 +196,7 @@ impl Pages<'_> {
                             date: String::new(),
                             summary: &head.about,
                         };
-                        Some((document, &record.terms))
+                        Some((document, self.terms(record.words)))
                     });
                     Ok(search::block(&documents.collect::<Vec<_>>()))
                 })
@@ -211,18 +216,18 @@ impl Pages<'_> {
                 let shown = if n_rows > SHORT_INDEX { n_rows - LATEST..n_rows } else { 0..n_rows };
                 let n_outputs = lists.rows.iter().map(|row| row.record.n_outputs).sum();
                 let n_unproven = lists.rows.iter().map(|row| row.record.unproven.len()).sum();
-                let streaks = lists.streaks();
+                let streaks = lists.streaks;
                 let mut parts = self.parts("index");
                 parts.push(&format!("{n_rows} {n_outputs} {n_unproven} {streaks:?}"));
                 for (tag, members) in &lists.tags {
                     parts.push(tag);
                     parts.push_number(members.len());
                 }
-                for (file, head) in &self.heads {
+                for file in self.heads.keys() {
                     parts.push(file);
-                    if let Some(head) = head {
-                        parts.push(&head.title);
-                        parts.push(&head.about);
+                    self.push_head(&mut parts, file);
+                    if let Some(strip) = self.strip(file) {
+                        strip.push_to(&mut parts);
                     }
                 }
                 self.put("index.html", lists.key(parts, shown.clone()), || {
@@ -256,6 +261,19 @@ impl Pages<'_> {
         }
     }
 
+    /// Adds what lists say of a notebook to a key.
+    fn push_head(&self, parts: &mut KeyParts, file: &str) {
+        if let Some(head) = self.heads.get(file).and_then(Option::as_ref) {
+            parts.push(&head.title);
+            parts.push(&head.about);
+        }
+    }
+
+    /// The words under `key`; an entry or a notebook is known only where its words are.
+    fn terms(&self, key: Key) -> Terms {
+        self.build.cache.get(key).unwrap_or_default()
+    }
+
     fn bring_feeds(&self, lists: &Lists<'_>) -> Result<(), JournalError> {
         let config = self.build.config;
         let latest: Vec<usize> = (0..lists.rows.len()).rev().take(feed::MAX_ENTRIES).collect();
@@ -274,7 +292,7 @@ impl Pages<'_> {
         let mut parts = self.parts("sitemap");
         for row in &lists.rows {
             parts.push(row.page);
-            parts.push(&row.record.head.date().to_string());
+            parts.push_number(row.record.head.ordinal());
         }
         if let Some(map) = self.build.map.key {
             parts.push_key(map);
@@ -305,10 +323,6 @@ impl Lists<'_> {
     fn key(&self, mut parts: KeyParts, members: impl Iterator<Item = usize>) -> Key {
         members.for_each(|n| parts.push_key(self.rows[n].key));
         parts.finish()
-    }
-
-    fn streaks(&self) -> calendar::Streaks {
-        calendar::streaks(self.rows.iter().map(|row| row.record.head.date()))
     }
 
     fn tag_links(&self) -> Vec<TagLink> {

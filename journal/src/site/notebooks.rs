@@ -1,11 +1,13 @@
 //! The notebooks of a build: known by their keys, read only where something is made from them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
 use super::cache::Cache;
+use super::entries::Known;
 use super::stamp::Stamps;
 use crate::key::{Key, KeyParts, renderer};
 use crate::notebook::beside::{MAX_BESIDE, read_whole, rerun_place, timing_place};
@@ -154,20 +156,28 @@ impl Notebooks {
 }
 
 /// Adds the notebooks that entries name to those `listed` in the notebooks' folder.
-pub(crate) fn all_notebooks<'a>(
+pub(crate) fn all_notebooks(
     root: &Root,
     listed: Vec<Listed>,
-    named: impl Iterator<Item = &'a str>,
+    entries: &[Known],
+) -> BTreeMap<String, Listed> {
+    let named = entries.iter().map(Known::notebooks);
+    with_named(root, listed, named.flat_map(Cow::into_owned))
+}
+
+/// The same for names that are at hand.
+pub(crate) fn with_named(
+    root: &Root,
+    listed: Vec<Listed>,
+    named: impl Iterator<Item = String>,
 ) -> BTreeMap<String, Listed> {
     let mut files: BTreeMap<String, Listed> =
         listed.into_iter().map(|listed| (listed.file.clone(), listed)).collect();
-    let named: BTreeSet<&str> = named.collect();
     for file in named {
-        if !files.contains_key(file)
-            && let Some(stamp) = root.stamp(file)
+        if !files.contains_key(&file)
+            && let Some(stamp) = root.stamp(&file)
         {
-            let listed = Listed { file: file.to_owned(), stamp: Some(stamp) };
-            files.insert(file.to_owned(), listed);
+            files.insert(file.clone(), Listed { file, stamp: Some(stamp) });
         }
     }
     files

@@ -7,7 +7,7 @@ use askama::Template;
 use rayon::prelude::*;
 
 use super::Build;
-use super::entries::{Known, Neighbours, Rendered};
+use super::entries::{Known, Neighbour, Neighbours, Rendered};
 use super::lists::Lists;
 use crate::asset::{Assets, Pictures};
 use crate::entry::Entry;
@@ -18,7 +18,8 @@ use crate::page::entry_page::{EntryPage, Turn, listed, source_rows};
 use crate::page::notebook_page::{self, NotebookContext, NotebookPage};
 use crate::page::{EntryRow, Frame, NotebookLink};
 use crate::problem::JournalError;
-use crate::record::{EntryRecord, NotebookHead, NotebookRecord};
+use crate::progress::Strip;
+use crate::record::{EntryRecord, Need, NotebookHead, NotebookRecord};
 use crate::search::Words;
 
 pub(crate) struct Pages<'a> {
@@ -85,7 +86,7 @@ impl<'a> Pages<'a> {
         &self,
         known: &Known,
         record: &EntryRecord,
-        neighbours: Neighbours<'_>,
+        neighbours: &Neighbours<'_>,
     ) -> Key {
         let mut parts = self.parts("entry").text(&known.page).key(known.key);
         for need in &record.needs {
@@ -93,10 +94,10 @@ impl<'a> Pages<'a> {
         }
         for neighbour in neighbours {
             match neighbour {
-                Some((head, page)) => {
+                Some(Neighbour { day, title, page }) => {
                     parts.push(page);
-                    parts.push(&head.title);
-                    parts.push_number(head.day as usize);
+                    parts.push(title);
+                    parts.push_number(*day as usize);
                 }
                 None => parts.push(""),
             }
@@ -115,7 +116,7 @@ impl<'a> Pages<'a> {
         entry: &Entry,
         rendered: &Rendered,
         page: &str,
-        neighbours: Neighbours<'_>,
+        neighbours: &Neighbours<'_>,
     ) -> Result<String, askama::Error> {
         let front = &entry.front;
         let up = up_from(page);
@@ -124,9 +125,9 @@ impl<'a> Pages<'a> {
         site.allow(&self.build.config.comments, rendered.is_trusted);
         let config = self.build.config;
         let series = if front.series.is_empty() { &config.title } else { &front.series };
-        let turn = |neighbour: Option<&(crate::record::Head, String)>| {
-            let (head, page) = neighbour?;
-            Some(Turn { day: head.day, title: head.title.clone(), href: href(&up, page, None) })
+        let turn = |neighbour: &Option<Neighbour<'_>>| {
+            let Neighbour { day, title, page } = neighbour.as_ref()?;
+            Some(Turn { day: *day, title: title.clone().into_owned(), href: href(&up, page, None) })
         };
         let record = &rendered.record;
         EntryPage {
@@ -142,8 +143,8 @@ impl<'a> Pages<'a> {
             sources: source_rows(front),
             body: &rendered.html,
             n_unproven: record.unproven.len(),
-            previous: turn(neighbours[0]),
-            next: turn(neighbours[1]),
+            previous: turn(&neighbours[0]),
+            next: turn(&neighbours[1]),
             comments: config.comments.as_ref(),
         }
         .render()
@@ -155,7 +156,13 @@ impl<'a> Pages<'a> {
             title: head.title.clone(),
             href: href(up, self.build.map.notebooks.get(file)?, None),
             about: head.about.clone(),
+            strip: self.strip(file),
         })
+    }
+
+    /// How far the learner is with a notebook's exercises, where that is shown.
+    pub(super) fn strip(&self, file: &str) -> Option<Strip> {
+        self.build.progress?.strip(file, &self.heads.get(file)?.as_ref()?.exercises)
     }
 
     /// Brings all pages but the entries' up to date.
@@ -195,8 +202,12 @@ impl<'a> Pages<'a> {
         let record_key = parts.text(page).finish();
         locked(&self.used).insert(record_key);
         let used_in = lists.used_in.get(file).map(Vec::as_slice).unwrap_or_default();
+        let strip = self.strip(file);
         let page_key = |record: &NotebookRecord| {
             let mut parts = self.parts("notebook").key(record_key);
+            if let Some(strip) = &strip {
+                strip.push_to(&mut parts);
+            }
             for n in used_in {
                 parts.push_key(lists.rows[*n].key);
             }
@@ -206,16 +217,18 @@ impl<'a> Pages<'a> {
             parts.finish()
         };
         let holds = |record: &NotebookRecord| {
-            record.needs.iter().all(|need| match need {
-                crate::record::Need::File(file, key) => pictures.file_key(file) == *key,
+            let is_same = |need: &Need| match need {
+                Need::File(file, key) => pictures.file_key(file) == *key,
                 _ => true,
-            })
+            };
+            self.build.cache.has(record.words) && record.needs.iter().all(is_same)
         };
-        if let Some(record) = self.build.cache.get::<NotebookRecord>(record_key)
-            && holds(&record)
+        let kept = self.build.cache.all::<NotebookRecord>(record_key).find(|record| holds(record));
+        if let Some(record) = kept
             && self.build.folder.keep(page, page_key(&record))?
             && record.pictures.iter().all(|path| pictures.keep(path))
         {
+            locked(&self.used).insert(record.words);
             return Ok(Some((file.to_owned(), Arc::new(record))));
         }
         let Ok(notebook) = source.read() else { return Ok(None) };
@@ -232,8 +245,9 @@ impl<'a> Pages<'a> {
         let record = NotebookRecord {
             pictures: paths.into_iter().collect(),
             needs,
-            terms: notebook_words(notebook).terms(),
+            words: self.build.cache.put_content(&notebook_words(notebook).terms()),
         };
+        let key = page_key(&record);
         let mut site = self.frame(&up, page);
         site.allow(&None, is_trusted);
         let html = NotebookPage {
@@ -242,13 +256,15 @@ impl<'a> Pages<'a> {
             file: &notebook.file,
             record: notebook_page::record(notebook),
             used_in: used_in.iter().map(|n| lists.row(*n, &up)).collect(),
+            strip,
             note: notebook_page::note(notebook),
             cells,
         }
         .render()
         .map_err(|source| JournalError::Template { page: page.clone(), source })?;
-        self.build.folder.write(page, page_key(&record), html.as_bytes())?;
+        self.build.folder.write(page, key, html.as_bytes())?;
         self.build.cache.put(record_key, &record);
+        locked(&self.used).insert(record.words);
         Ok(Some((file.to_owned(), Arc::new(record))))
     }
 }
@@ -259,7 +275,11 @@ fn notebook_head(notebook: &Notebook) -> NotebookHead {
         Some(run) => run.kernel.clone(),
         None => "run not on record".to_owned(),
     };
-    NotebookHead { title: notebook.title(), about: format!("{n_code} code cells, {run}") }
+    NotebookHead {
+        title: notebook.title(),
+        about: format!("{n_code} code cells, {run}"),
+        exercises: notebook_page::exercises(notebook),
+    }
 }
 
 /// The words of a notebook's text cells; code is not indexed.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -49,8 +50,19 @@ impl Stamp {
 /// The keys of the series' files as they were last read.
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
-    known: HashMap<String, (Stamp, Key)>,
-    new: Mutex<HashMap<String, (Stamp, Key)>>,
+    known: HashMap<String, Met>,
+    /// What the build under way has read.
+    new: Mutex<HashMap<String, Met>>,
+}
+
+/// A file as it was read.
+#[derive(Debug, Serialize, Deserialize)]
+struct Met {
+    stamp: Stamp,
+    key: Key,
+    /// The build under way has met it as it was.
+    #[serde(skip)]
+    again: AtomicBool,
 }
 
 /// A file as it is now: its key, and its bytes where they had to be read.
@@ -75,12 +87,8 @@ impl Stamps {
         stamp: Option<Stamp>,
         limit: u64,
     ) -> Result<Content, RootError> {
-        if let Some(stamp) = stamp
-            && let Some((known, key)) = self.known.get(file)
-            && *known == stamp
-        {
-            self.keep(file, stamp, *key);
-            return Ok(Content { key: *key, bytes: None });
+        if let Some(key) = stamp.and_then(|stamp| self.known_as(file, stamp)) {
+            return Ok(Content { key, bytes: None });
         }
         let bytes = root.read(file, limit)?;
         let key = Key::of(&bytes);
@@ -91,38 +99,39 @@ impl Stamps {
     /// The key of a file of any size, as [`Stamps::content`] has it; `None` where there is none.
     pub(crate) fn hash(&self, root: &Root, file: &str) -> Option<Key> {
         let stamp = root.stamp(file)?;
-        if let Some((known, key)) = self.known.get(file)
-            && *known == stamp
-        {
-            self.keep(file, stamp, *key);
-            return Some(*key);
+        if let Some(key) = self.known_as(file, stamp) {
+            return Some(key);
         }
         let key = root.hash(file).ok()?;
         self.met(file, Some(stamp), key);
         Some(key)
     }
 
-    /// A file was read, with the stamp that it had before.
-    pub(crate) fn met(&self, file: &str, stamp: Option<Stamp>, key: Key) {
-        if let Some(stamp) = stamp.filter(|stamp| stamp.is_settled(SystemTime::now())) {
-            self.keep(file, stamp, key);
-        }
+    fn known_as(&self, file: &str, stamp: Stamp) -> Option<Key> {
+        let met = self.known.get(file).filter(|met| met.stamp == stamp)?;
+        met.again.store(true, Ordering::Relaxed);
+        Some(met.key)
     }
 
-    fn keep(&self, file: &str, stamp: Stamp, key: Key) {
-        if let Ok(mut new) = self.new.lock() {
-            new.insert(file.to_owned(), (stamp, key));
+    /// A file was read, with the stamp that it had before.
+    pub(crate) fn met(&self, file: &str, stamp: Option<Stamp>, key: Key) {
+        if let Some(stamp) = stamp.filter(|stamp| stamp.is_settled(SystemTime::now()))
+            && let Ok(mut new) = self.new.lock()
+        {
+            new.insert(file.to_owned(), Met { stamp, key, again: AtomicBool::new(true) });
         }
     }
 
     /// Forgets the files that this build did not meet, and writes the rest for the next one.
     pub(crate) fn save(&mut self, folder: Option<&Path>, root: &Path) {
         let Ok(new) = self.new.get_mut() else { return };
-        let new = std::mem::take(new);
-        if new == self.known {
+        let n_known = self.known.len();
+        let has_new = !new.is_empty();
+        self.known.extend(new.drain());
+        self.known.retain(|_, met| std::mem::take(met.again.get_mut()));
+        if !has_new && self.known.len() == n_known {
             return;
         }
-        self.known = new;
         if let (Some(folder), Ok(bytes)) = (folder, postcard::to_stdvec(&self.known)) {
             let _ = write_whole(&place(folder, root), &bytes);
         }
