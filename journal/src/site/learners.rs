@@ -6,8 +6,8 @@ use crate::{BuildConfig, BuildReport, Site};
 
 const LESSON: &str = r##"{"nbformat": 4, "metadata": {}, "cells": [
     {"cell_type": "markdown", "source": "# A lesson", "metadata": {}},
-    {"cell_type": "code", "source": "//| label: sides\n//| exercise: map-side\ntodo!()", "metadata": {}, "outputs": []},
-    {"cell_type": "code", "source": "//| exercise: count\ntodo!()", "metadata": {}, "outputs": []}]}"##;
+    {"cell_type": "code", "source": "//| label: sides\n//| exercise: map-side\n1 + 1", "metadata": {}, "outputs": []},
+    {"cell_type": "code", "source": "//| exercise: count\n1 + 1", "metadata": {}, "outputs": []}]}"##;
 
 fn write(root: &Path, file: &str, text: &str) {
     let path = root.join(file);
