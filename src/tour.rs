@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anstream::println;
 use miette::{IntoDiagnostic, Result};
+use momentum_journal::SeriesConfig;
 use momentum_kernel::jupyter::{JupyterError, JupyterLab};
 use momentum_kernel::kernelspec::{self, Location};
 use momentum_lessons::{Catalogue, LearnerFolder, Progress, Source, Started};
@@ -43,7 +44,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<()> {
     let screen = if arguments.no_open { Screen::NotAsked } else { Screen::find() };
     let folder = match &arguments.folder {
         Some(folder) => folder.clone(),
-        None if is_series(Path::new(".")) => PathBuf::from("."),
+        None if SeriesConfig::place(Path::new(".")).is_some() => PathBuf::from("."),
         None => clone.clone(),
     };
     heading(1, "The journal");
@@ -94,10 +95,6 @@ fn heading(number: usize, title: &str) {
 
 fn line(text: &str) {
     println!("   {text}");
-}
-
-fn is_series(folder: &Path) -> bool {
-    ["momentum.yaml", "journal/momentum.yaml"].iter().any(|file| folder.join(file).is_file())
 }
 
 /// The lesson that was asked for, else the first with an open exercise, else the first.

@@ -1,5 +1,6 @@
 //! The series' one configuration file, `momentum.yaml`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::front_matter::Fields;
@@ -101,6 +102,13 @@ impl SeriesConfig {
         } else {
             format!("{}{}/", self.base_url, self.base_path)
         }
+    }
+
+    /// Where the configuration of the series in a folder is, relative to that; nothing where there is
+    /// no series.
+    #[must_use]
+    pub fn place(root: &Path) -> Option<&'static str> {
+        PLACES.into_iter().find(|place| root.join(place).exists())
     }
 
     /// Reads the configuration of the series at `root`.

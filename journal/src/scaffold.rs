@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
+use crate::config::SeriesConfig;
 use crate::entry::Entry;
 use crate::notebook::read::read_notebook;
 use crate::problem::{JournalError, Problem};
@@ -98,10 +99,8 @@ pub fn init(folder: &Path, config: &InitConfig) -> Result<Scaffold, ScaffoldErro
     if folder.exists() && !folder.is_dir() {
         return Err(ScaffoldError::NoFolder { path: folder.to_owned() });
     }
-    for place in ["momentum.yaml", "journal/momentum.yaml"] {
-        if folder.join(place).exists() {
-            return Err(ScaffoldError::Series { root: folder.to_owned(), config: place.into() });
-        }
+    if let Some(place) = SeriesConfig::place(folder) {
+        return Err(ScaffoldError::Series { root: folder.to_owned(), config: place.into() });
     }
     let series = Fields(vec![
         ("title", Field::Text(config.title.trim().to_owned())),

@@ -88,9 +88,7 @@ impl JupyterLab {
             None => Err(JupyterError::Broken { program, said: failed }),
         }
     }
-}
 
-impl JupyterLab {
     /// What starts it with a notebook, in its own browser window or with an address to open.
     pub fn command(&self, notebook: &Path, with_browser: bool) -> Command {
         let mut command = Command::new(&self.program);

@@ -30,6 +30,7 @@
 //! instead.
 
 mod accuracy;
+mod clock;
 mod ours;
 mod peers;
 mod table;

@@ -6,10 +6,14 @@
 //!
 //! Each prints the figure (images per second) and the process's peak memory in kB, as `peers.py` does.
 
+// The benchmark's own, so that all are measured alike.
+#[path = "../../speed/clock.rs"]
+mod clock;
 mod images;
 
 pub use images::Images;
 
+use clock::{Clock, peak_memory};
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -130,33 +134,4 @@ fn version(library: &str) -> String {
     let line = format!("name = \"{library}\"\nversion = \"");
     let rest = include_str!("../Cargo.lock").split_once(&line).map_or("", |(_, rest)| rest);
     format!("{library} {}", rest.split('"').next().unwrap_or_default())
-}
-
-/// What seconds are counted by.
-#[derive(Clone, Copy, Debug)]
-enum Clock {
-    Wall(Instant),
-    /// Processor time of all threads of the process, as Linux counts it, in hundredths of a second.
-    Cpu,
-}
-
-impl Clock {
-    fn seconds(self) -> f64 {
-        if let Clock::Wall(start) = self {
-            return start.elapsed().as_secs_f64();
-        }
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        // The name in brackets may hold spaces; user and system time are fields 14 and 15.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
-        ticks.sum::<f64>() / 100.0
-    }
-}
-
-/// Peak resident memory in kB, as Linux tells it; 0 elsewhere.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
