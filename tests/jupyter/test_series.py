@@ -54,7 +54,7 @@ def test_an_output_that_was_tampered_with_is_found(momentum, log):
         (finding,) = check(momentum, log, "--rerun")
         assert finding["rule"] == "not-reproduced"
         assert "cell 3 (`squares`)" in finding["message"]
-        assert finding["difference"] == "-3 squared is 10\n+3 squared is 9\n"
+        assert finding["difference"] == "line 3\n-3 squared is 10\n+3 squared is 9\n"
         notebook = nbformat.read(path, as_version=4)
         notebook.cells[2].metadata["tags"] = ["nondeterministic"]
         nbformat.write(notebook, path)
