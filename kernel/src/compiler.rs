@@ -12,11 +12,15 @@
 
 mod again;
 mod cache;
+mod companions;
 mod direct;
+mod linker;
 mod probe;
+mod request;
 mod server;
 mod source;
 mod stand_in;
+mod turn;
 mod types;
 mod waiting;
 
@@ -31,11 +35,11 @@ use crate::helpers::{HelperSet, cache_folder};
 use crate::toolchain::Toolchain;
 
 pub(crate) use again::UNFIXABLE;
+pub(crate) use companions::{messenger, preload};
 pub(crate) use probe::left_types;
 pub(crate) use server::CompilerServer;
 pub use stand_in::run_if_called;
 pub use types::VariableType;
-pub(crate) use waiting::preload;
 
 /// Names the folder of the session to the stand-in.
 const SESSION: &str = "MOMENTUM_SESSION";
@@ -63,20 +67,22 @@ pub struct CompilerConfig {
     pub library_folder: PathBuf,
     /// What makes a compiler wait for cells (see `waiting`).
     pub preload: Option<PathBuf>,
+    /// What is small enough to be started for each cell in place of cargo (see `companions`).
+    pub messenger: Option<PathBuf>,
 }
 
 impl CompilerConfig {
     /// The configuration for this toolchain and helper set, with the current path.
     pub fn new(toolchain: &Toolchain, helpers: Option<HelperSet>) -> CompilerConfig {
         let path = original_path();
+        let beside = helpers.as_ref().and_then(|set| set.library.parent());
         CompilerConfig {
-            linker: direct::linker(&toolchain.library_folder, &path),
-            compiler_builtins: direct::compiler_builtins(&toolchain.library_folder),
+            linker: linker::linker(&toolchain.library_folder, &path),
+            compiler_builtins: linker::compiler_builtins(&toolchain.library_folder),
             version: toolchain.version.clone(),
             library_folder: toolchain.library_folder.clone(),
-            preload: helpers
-                .as_ref()
-                .and_then(|set| waiting::preload(toolchain, set.library.parent()?)),
+            preload: beside.and_then(|folder| preload(toolchain, folder)),
+            messenger: beside.and_then(|folder| messenger(toolchain, folder)),
             rustc: toolchain.rustc.clone(),
             cargo: toolchain.cargo.clone(),
             host: toolchain.host.clone(),
@@ -94,10 +100,11 @@ impl CompilerConfig {
         let programs = folder.join("bin");
         fs::create_dir_all(&programs)?;
         let this = std::env::current_exe()?;
-        for name in stand_in::NAMES {
+        for name in stand_in::NAMES.into_iter().chain([stand_in::KERNEL]) {
+            let program = self.messenger.as_ref().filter(|_| name == "cargo").unwrap_or(&this);
             let link = programs.join(name);
             let _ = fs::remove_file(&link);
-            std::os::unix::fs::symlink(&this, link)?;
+            std::os::unix::fs::symlink(program, link)?;
         }
         // rust-analyzer would have rustup download the library's sources. Variables' types come
         // from the compiler (see `probe`), so an empty library serves it as well.

@@ -3,6 +3,7 @@
 //! evcxr evaluates them on a thread of its own (`evaluator`); what they show comes as frames from
 //! the supervisor of their process. Both arrive here in one queue of events.
 
+mod ahead;
 mod evaluator;
 mod session_folder;
 
@@ -23,7 +24,7 @@ use crate::output::{
     Assistant, CellError, CellIo, Completeness, Completions, Execution, InputRequest, Interpreter,
     Interrupter, MimeBundle, Output, StreamName,
 };
-use crate::process::{self, Control, Crash, Frame, FrameReader, FrameSender, Panic};
+use crate::process::{self, Control, Crash, Frame, FrameReader, FrameSender, Panic, Part};
 use crate::report::{self, Diagnostic, History, Ran, State};
 use crate::sandbox::Sandbox;
 use crate::toolchain::Toolchain;
@@ -86,6 +87,7 @@ pub struct Engine {
 
 enum Request {
     Execute(String),
+    Foresee(Vec<String>),
     End,
 }
 
@@ -126,6 +128,16 @@ struct Stop {
 }
 
 impl Stop {
+    fn new(supervisor: Control) -> Stop {
+        Stop {
+            requested: AtomicBool::new(false),
+            folder: OnceLock::new(),
+            supervisor,
+            process: OnceLock::new(),
+            compiler: OnceLock::new(),
+        }
+    }
+
     fn stop(&self) {
         self.requested.store(true, Ordering::SeqCst);
         let compiling = self.compiler.get().is_some_and(|interrupt| interrupt())
@@ -147,19 +159,13 @@ impl Engine {
         let (control, control_end) = Control::pipe()?;
         let (requests, received) = channel();
         let (event_sender, events) = channel();
-        let stop = Arc::new(Stop {
-            requested: AtomicBool::new(false),
-            folder: OnceLock::new(),
-            supervisor: control,
-            process: OnceLock::new(),
-            compiler: OnceLock::new(),
-        });
+        let stop = Arc::new(Stop::new(control));
         let time_limit = config.time_limit;
         let (started, start) = channel();
         let analyst = AnalystConfig::new(&config);
         let (thread_stop, thread_events) = (Arc::clone(&stop), event_sender.clone());
         let evaluation = std::thread::spawn(move || {
-            match Evaluator::start(&config, &marks, control_end, &thread_stop) {
+            match Evaluator::start(&config, Part::Supervisor, &marks, control_end, &thread_stop) {
                 Ok(evaluator) => {
                     let _ = started.send(Ok(marks));
                     evaluator.serve(&received, &thread_events);
@@ -368,6 +374,10 @@ impl Interpreter for Engine {
         self.stop.requested.store(false, Ordering::SeqCst);
         let _ = self.requests.send(Request::Execute(code.to_owned()));
         self.attend(io)
+    }
+
+    fn foresee(&mut self, cells: Vec<String>) {
+        let _ = self.requests.send(Request::Foresee(cells));
     }
 
     fn comm(&mut self, message: &CommMessage, io: &mut dyn CellIo) {

@@ -150,6 +150,7 @@ pub fn prepare(
     let mut set = prepare_set(helpers, toolchain, progress)?;
     if let Some(folder) = set.library.parent() {
         let _ = crate::compiler::preload(toolchain, folder);
+        let _ = crate::compiler::messenger(toolchain, folder);
     }
     set.sources = helpers.folders.iter().map(|folder| helpers.workspace.join(folder)).collect();
     Ok(set)

@@ -151,6 +151,9 @@ pub enum Completeness {
 pub trait Interpreter {
     /// Runs a cell to its end.
     fn execute(&mut self, code: &str, io: &mut dyn CellIo) -> Execution;
+    /// Tells which cells a fresh session will run, one after the other, as far as that is known:
+    /// they may be prepared while others run.
+    fn foresee(&mut self, _cells: Vec<String>) {}
     /// Gives a comm's message from the client to the session, whose callbacks run now.
     fn comm(&mut self, message: &CommMessage, io: &mut dyn CellIo);
     /// Whether the code can be run as it is.

@@ -11,6 +11,7 @@
 //! the compilation of a cell fails; so it is made to compile once more, and is refused.
 
 mod frame;
+mod rehearsal;
 mod supervisor;
 mod worker;
 
@@ -59,8 +60,18 @@ const NO_INPUT: &str = "MOMENTUM_NO_INPUT";
 /// Tells the cells crate that this kernel listens.
 const LISTENING: &str = "MOMENTUM_KERNEL";
 
-/// The command by which evcxr starts the supervisor of a session.
-pub(crate) fn supervisor(
+/// What the process that evcxr starts does with a session's cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It supervises a worker, which runs them.
+    Supervisor,
+    /// It runs none.
+    Rehearsal,
+}
+
+/// The command by which evcxr starts the process of a session.
+pub(crate) fn command(
+    part: Part,
     frames: &FrameSender,
     control: &PipeReader,
     libraries: &[PathBuf],
@@ -70,7 +81,13 @@ pub(crate) fn supervisor(
 ) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
-        .env(ROLE, "supervisor")
+        .env(
+            ROLE,
+            match part {
+                Part::Supervisor => "supervisor",
+                Part::Rehearsal => "rehearsal",
+            },
+        )
         .env(FRAMES, frames.descriptor())
         .env(CONTROL, control.as_raw_fd().to_string())
         .env(SESSION_FOLDER, folder)
@@ -114,6 +131,7 @@ pub(crate) fn run_if_called() -> Option<ExitCode> {
     match std::env::var(ROLE).ok()?.as_str() {
         "supervisor" => Some(supervisor::run()),
         "worker" => Some(worker::run()),
+        "rehearsal" => Some(rehearsal::run()),
         _ => None,
     }
 }

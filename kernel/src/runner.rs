@@ -96,6 +96,7 @@ pub fn run(
     }
     let filled: Vec<_> =
         cells.iter().zip(&chain).filter(|(cell, _)| !cell.source.trim().is_empty()).collect();
+    interpreter.foresee(filled.iter().map(|(cell, _)| cell.source.clone()).collect());
     let (started, mut times) = (Instant::now(), times::Times::default());
     let (mut collector, mut count, mut failure) = (Collector::default(), 0, None);
     for (cell, chain) in &filled {

@@ -1,5 +1,9 @@
 """`momentum run` on small notebooks: what it writes, and what it says when a cell fails."""
 
+import os
+import secrets
+from pathlib import Path
+
 import nbformat
 
 from outputs import merged
@@ -39,6 +43,26 @@ def test_a_failing_cell_stops_the_notebook_and_is_named(run_notebook, write):
     assert notebook.metadata["momentum"]["status"] == "failed"
     assert [cell.execution_count for cell in notebook.cells] == [1, 2, None]
     assert notebook.cells[1].outputs[-1].output_type == "error"
+
+
+def test_the_next_cell_is_compiled_while_one_runs(run_notebook, write):
+    cache = os.environ.get("MOMENTUM_CACHE_DIR") or Path.home() / ".cache/momentum"
+    number = secrets.randbelow(10**9)
+    waiting = f"""
+    let begun = std::time::Instant::now();
+    let name = format!("next_{{}}", {number - 1} + 1);
+    let compiled = || std::fs::read_dir("{cache}/cells").unwrap().flatten().any(|entry| {{
+        entry.path().extension().is_some_and(|kind| kind == "rs")
+            && std::fs::read_to_string(entry.path()).is_ok_and(|text| text.contains(&name))
+    }});
+    while !compiled() {{
+        assert!(begun.elapsed().as_secs() < 300, "nothing was compiled ahead");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }}"""
+    path = write(waiting, f"let next_{number} = 1;", f"next_{number} + 1")
+    done = run_notebook(path)
+    assert done.returncode == 0, done.stderr
+    assert nbformat.read(path, as_version=4).cells[2].outputs[-1].data["text/plain"] == "2"
 
 
 def test_allow_errors_goes_on(run_notebook, write):

@@ -33,6 +33,9 @@ pub trait LastExpression {
 }
 
 impl<T: Debug + 'static> LastExpression for T {
+    // Never inlined: for many types it is compiled already (`crate::precompiled`), and a cell need
+    // not even look through all types that have a `Debug` form.
+    #[inline(never)]
     fn evcxr_display(&self) {
         show_last(self, self);
     }

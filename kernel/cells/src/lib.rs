@@ -17,6 +17,8 @@ mod interrupt;
 mod last;
 mod pipe;
 mod plot;
+#[doc(hidden)]
+pub mod precompiled;
 mod progress;
 mod rich;
 mod training;

@@ -4,8 +4,12 @@
 //! spends half of the cell's time on it. The kernel lets the cell use this one instead, which is
 //! compiled already. Its interface, and the lines that it prints, are those of evcxr 0.22.0
 //! (`evcxr_internal_runtime.rs`).
+//!
+//! What is generic here is no more than what must be: all that a cell would have to generate for
+//! each type of variable costs it time. It is also never inlined, so that a cell generates nothing
+//! at all for the types for which it is compiled already (`crate::precompiled`).
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -24,6 +28,7 @@ pub struct VariableStore {
 
 impl VariableStore {
     /// Keeps a value.
+    #[inline(never)]
     pub fn put_variable<T: 'static>(&mut self, name: &str, value: T) {
         self.put(name, Box::new(value));
     }
@@ -42,12 +47,9 @@ impl VariableStore {
     }
 
     /// Whether a variable, if it is there, has this type; says so to evcxr if it has not.
+    #[inline(never)]
     pub fn check_variable<T: 'static>(&mut self, name: &str) -> bool {
-        let same = self.variables.get(name).is_none_or(|value| value.is::<T>());
-        if !same {
-            changed(name);
-        }
-        same
+        self.check(name, TypeId::of::<T>())
     }
 
     /// Takes a value out.
@@ -55,6 +57,7 @@ impl VariableStore {
     /// # Panics
     ///
     /// When there is no such variable, or one of another type: evcxr checks before.
+    #[inline(never)]
     pub fn take_variable<T: 'static>(&mut self, name: &str) -> T {
         let Ok(value) = self.take(name).downcast() else { panic!("Variable changed type") };
         *value
@@ -75,10 +78,21 @@ impl VariableStore {
         Arc::clone(value)
     }
 
+    #[inline(never)]
+    fn check(&self, name: &str, expected: TypeId) -> bool {
+        let same = self.variables.get(name).is_none_or(|value| (**value).type_id() == expected);
+        if !same {
+            changed(name);
+        }
+        same
+    }
+
+    #[inline(never)]
     fn put(&mut self, name: &str, value: Box<dyn Any>) {
         self.variables.insert(name.to_owned(), value);
     }
 
+    #[inline(never)]
     fn take(&mut self, name: &str) -> Box<dyn Any> {
         let Some(value) = self.variables.remove(name) else {
             panic!("Variable '{name}' has gone missing")

@@ -62,6 +62,11 @@ impl CellCache {
         format!("{START}{}", self.key(parts, source))
     }
 
+    /// Whether a key is that of something that is compiled before the first cell.
+    pub(super) fn is_start(key: &str) -> bool {
+        key.starts_with(START)
+    }
+
     /// What decides a cell's library.
     pub(super) fn key(&self, parts: &[&str], source: &str) -> String {
         let mut lines: Vec<&str> = source.lines().collect();
@@ -115,17 +120,17 @@ impl CellCache {
 
     /// The messages of a start that does not compile: evcxr tries `42` in two ways.
     pub(super) fn failure(&self, key: &str) -> Option<Vec<u8>> {
-        fs::read(self.file(key, "failed")).ok().filter(|_| key.starts_with(START))
+        fs::read(self.file(key, "failed")).ok().filter(|_| Self::is_start(key))
     }
 
     pub(super) fn keep_failure(&self, key: &str, messages: &[u8]) {
-        if key.starts_with(START) {
+        if Self::is_start(key) {
             let _ = self.write(key, "failed", messages);
         }
     }
 
     fn folder(&self, key: &str) -> &Path {
-        if key.starts_with(START) { &self.start } else { &self.folder }
+        if Self::is_start(key) { &self.start } else { &self.folder }
     }
 
     fn file(&self, key: &str, extension: &str) -> PathBuf {

@@ -1,9 +1,8 @@
-//! The compiler and the linker, started without cargo.
+//! The compiler, started without cargo.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::CompilerConfig;
@@ -14,13 +13,6 @@ const FULL_PATHS: [&str; 2] = ["-Ztrim-diagnostic-paths=no", "--verbose"];
 
 /// The extension of the compiler's listing of a cell.
 pub(super) const LISTING: &str = "mir";
-
-/// Whether the manifest that evcxr wrote asks for no crate.
-pub(super) fn has_no_dependencies(manifest: &str) -> bool {
-    manifest
-        .split_once("[dependencies]")
-        .is_none_or(|(_, dependencies)| dependencies.trim().is_empty())
-}
 
 /// The optimisation level that the manifest asks for.
 pub(super) fn optimisation(manifest: &str) -> &str {
@@ -129,42 +121,6 @@ pub(super) fn run(command: &mut Command, running: &Running) -> io::Result<Output
     output
 }
 
-/// Makes a dynamic library of an object file.
-///
-/// A plain linker is enough: the worker has loaded the standard library and the helpers before, for
-/// all to see, and finds in them what the cell leaves open. What the compiler would link in besides
-/// is its own runtime, whose functions no dynamic library shows.
-pub(super) fn link(
-    config: &CompilerConfig,
-    object: &Path,
-    library: &Path,
-    running: &Running,
-) -> io::Result<Output> {
-    let mut linker = Command::new(&config.linker[0]);
-    linker.args(&config.linker[1..]).args(["-shared", "--eh-frame-hdr", "-Bsymbolic", "-o"]);
-    linker.arg(library).arg(object).args(&config.compiler_builtins).env("PATH", &config.path);
-    run(&mut linker, running)
-}
-
-/// The linker: the system's own, which Rust needs anyway, or the one that comes with Rust.
-pub(super) fn linker(library_folder: &Path, path: &std::ffi::OsStr) -> Vec<OsString> {
-    let system = std::env::split_paths(path).map(|folder| folder.join("ld"));
-    if let Some(ld) = system.into_iter().find(|file| file.is_file()) {
-        return vec![ld.into()];
-    }
-    let lld = library_folder.with_file_name("bin").join("rust-lld");
-    vec![lld.into(), "-flavor".into(), "gnu".into()]
-}
-
-/// The runtime of the compiler itself, as an archive.
-pub(super) fn compiler_builtins(library_folder: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(library_folder).ok()?;
-    entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("libcompiler_builtins-") && name.ends_with(".rlib")
-    })
-}
-
 /// A compiler that waits must not wait for ever if the kernel is killed.
 #[allow(unsafe_code, reason = "a process is told what to do between its birth and its program")]
 pub(super) fn end_with_us(command: &mut Command) {
@@ -208,10 +164,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_tells_dependencies_and_optimisation() {
-        let manifest = "[profile.dev]\nopt-level = 2\n\n[dependencies]\n\n";
-        assert!(has_no_dependencies(manifest));
-        assert_eq!(optimisation(manifest), "2");
-        assert!(!has_no_dependencies(&format!("{manifest}rand = \"0.9\"\n")));
+    fn the_manifest_tells_the_optimisation() {
+        assert_eq!(optimisation("[profile.dev]\nopt-level = 2\n\n[dependencies]\n"), "2");
+        assert_eq!(optimisation("[dependencies]\n"), "0");
     }
 }

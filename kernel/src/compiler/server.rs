@@ -3,27 +3,25 @@
 //! It lives in the kernel, on a thread of its own; the stand-in for cargo, which evcxr starts for
 //! each cell, only asks it, over a local socket in the session's folder.
 
-mod request;
+mod worker;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use super::again::Failed;
+use super::CompilerConfig;
 use super::cache::CellCache;
-use super::source::{self, CellTypes, Restored, StandIns};
+use super::request::{self, SOCKET};
+use super::source::{self, StandIns};
 use super::types::VariableType;
-use super::waiting::{Running, Waiting};
-use super::{CompilerConfig, direct, probe};
+use super::waiting::Running;
 use crate::cell::Typed;
-pub(super) use request::{Asked, ask};
-use request::{Reply, Request, SOCKET};
+use worker::Worker;
 
 /// The thread that compiles, and what others tell it.
 pub(crate) struct CompilerServer {
@@ -47,6 +45,11 @@ struct Shared {
     stale: Mutex<BTreeSet<String>>,
     /// Whether the cell has variables whose types cannot be had by the way.
     asks_for_types: AtomicBool,
+    /// Called at the first cell that is not in the cache.
+    on_miss: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// Whether the cell that comes waits for another session that compiles it.
+    waits: AtomicBool,
+    interrupted: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -67,6 +70,9 @@ impl CompilerServer {
             stand_ins: Mutex::default(),
             stale: Mutex::default(),
             asks_for_types: AtomicBool::new(false),
+            on_miss: Mutex::default(),
+            waits: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
         let thread = std::thread::spawn({
@@ -82,6 +88,7 @@ impl CompilerServer {
         *lock(&self.shared.chain) = chain.to_owned();
         *lock(&self.shared.level) = level.map(str::to_owned);
         *lock(&self.shared.compiled) = None;
+        self.shared.interrupted.store(false, Ordering::SeqCst);
         self.expect_types(&Typed::default());
     }
 
@@ -89,7 +96,7 @@ impl CompilerServer {
     /// types must be asked for.
     pub(crate) fn stand_ins(&self) -> Option<String> {
         let manifest = self.shared.session.join("crate/Cargo.toml");
-        let alone = direct::has_no_dependencies(&fs::read_to_string(manifest).unwrap_or_default());
+        let alone = request::has_no_dependencies(&fs::read_to_string(manifest).unwrap_or_default());
         let helpers = self.shared.config.crate_name().is_some();
         (alone && helpers).then(|| source::prefix(&lock(&self.shared.chain)))
     }
@@ -104,6 +111,11 @@ impl CompilerServer {
         };
         lock(&self.shared.stand_ins).expect(typed.stand_ins.clone(), replaced);
         self.shared.asks_for_types.store(false, Ordering::SeqCst);
+    }
+
+    /// Tells what to do at the first cell that is not in the cache.
+    pub(crate) fn on_miss(&self, action: impl FnOnce() + Send + 'static) {
+        *lock(&self.shared.on_miss) = Some(Box::new(action));
     }
 
     /// Tells the variables whose types were defined anew: they are given up.
@@ -140,6 +152,10 @@ impl CompilerServer {
     pub(crate) fn interrupter(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let shared = Arc::clone(&self.shared);
         move || {
+            shared.interrupted.store(true, Ordering::SeqCst);
+            if shared.waits.load(Ordering::SeqCst) {
+                return true;
+            }
             let process = lock(&shared.running).take();
             let process = process.and_then(|number| i32::try_from(number).ok());
             process.and_then(rustix::process::Pid::from_raw).is_some_and(|process| {
@@ -158,279 +174,6 @@ impl Drop for CompilerServer {
             let _ = thread.join();
         }
     }
-}
-
-/// The thread's own part: the compiler that waits, and the cell that failed.
-struct Worker<'a> {
-    shared: &'a Shared,
-    waiting: Option<Waiting>,
-    failed: Option<Failed>,
-    started: u64,
-}
-
-impl<'a> Worker<'a> {
-    fn new(shared: &'a Shared) -> Worker<'a> {
-        Worker { shared, waiting: None, failed: None, started: 0 }
-    }
-
-    fn serve(&mut self, listener: &UnixListener) {
-        self.start_ahead();
-        for connection in listener.incoming() {
-            if self.shared.ended.load(Ordering::SeqCst) {
-                break;
-            }
-            // One that goes away before it has asked is none of our business.
-            let _ = connection.and_then(|connection| self.answer(&connection));
-        }
-    }
-
-    fn answer(&mut self, mut connection: &UnixStream) -> io::Result<()> {
-        let mut line = String::new();
-        BufReader::new(connection).read_line(&mut line)?;
-        let request: Request = serde_json::from_str(&line)?;
-        let reply = match request.purpose {
-            Asked::Build => self.build(&request),
-            Asked::Check => self.check(&request),
-            Asked::Text => self.text(&request),
-        };
-        let reply =
-            reply.unwrap_or_else(|error| Reply::failure(format!("cannot compile: {error}")));
-        let reply = serde_json::to_string(&reply)? + "\n";
-        connection.write_all(reply.as_bytes())
-    }
-
-    fn build(&mut self, request: &Request) -> io::Result<Reply> {
-        let shared = self.shared;
-        if shared.asks_for_types.load(Ordering::SeqCst) {
-            return Ok(Reply::failure("error: the cell's types must be asked for".into()));
-        }
-        let file = request.crate_folder.join("src/lib.rs");
-        let manifest = fs::read_to_string(request.crate_folder.join("Cargo.toml"))?;
-        let asked = lock(&shared.level).clone();
-        let level = asked.as_deref().unwrap_or_else(|| direct::optimisation(&manifest));
-        let written = fs::read_to_string(&file)?;
-        let output = request.crate_folder.join("target").join("cell");
-        fs::create_dir_all(&output)?;
-        let library = output.join("libctx.so");
-        let cached = shared.cache.as_ref().map(|cache| {
-            let chain = lock(&shared.chain);
-            let key = match chain.as_str() {
-                "" => cache.start_key(&[level], &written),
-                chain => cache.key(&[chain, level], &written),
-            };
-            (cache, key)
-        });
-        if let Some((cache, key)) = &cached {
-            if self.recall(cache, key, &library) {
-                return reply(request, &library, None);
-            }
-            if let Some(messages) = cache.failure(key) {
-                return Ok(failure(&messages));
-            }
-        }
-        let restored = lock(&shared.stand_ins).restore(&written);
-        if let Some(messages) = self.failed.as_ref().and_then(|failed| failed.again(&restored.text))
-        {
-            *lock(&shared.compiled) = Some(restored.text.clone());
-            return Ok(failure(&restored.told(&messages)));
-        }
-        let text = source::with_runtime(&restored.text, shared.config.crate_name());
-        let text = source::without_stale(&text, &lock(&shared.stale));
-        let text = source::without_idle_variables(&text);
-        let (result, listing) = self.compile(&text, level, &library)?;
-        let mut types = CellTypes::default();
-        if result.status.success() && lock(&shared.stand_ins).has_new() {
-            let Some(found) = self.types(&listing).filter(|types| level == "0" || types.is_whole())
-            else {
-                shared.asks_for_types.store(true, Ordering::SeqCst);
-                return Ok(Reply::failure("error: the cell's types must be asked for".into()));
-            };
-            lock(&shared.stand_ins).learn(&found);
-            types = found;
-        }
-        if let (true, Some((cache, key))) = (result.status.success(), &cached) {
-            cache.keep_stand_ins(key, &types);
-            cache.keep_library(key, &library, &restored.text);
-        }
-        *lock(&shared.compiled) = Some(restored.text.clone());
-        if result.status.success() {
-            return reply(request, &library, Some(&result));
-        }
-        let failed = Failed::new(restored.text.clone(), &result.stderr);
-        if let Some((cache, key)) = &cached
-            && result.status.code().is_some()
-        {
-            cache.keep_failure(key, failed.messages());
-        }
-        let reply = failure(&restored.told(failed.messages()));
-        self.failed = Some(failed);
-        Ok(reply)
-    }
-
-    /// Takes a cell that was compiled before, if it is all there.
-    fn recall(&self, cache: &CellCache, key: &str, library: &Path) -> bool {
-        let shared = self.shared;
-        let types = cache.stand_ins(key);
-        if lock(&shared.stand_ins).has_new() && types.is_none() {
-            return false;
-        }
-        // The same cell, perhaps with its items in another order.
-        let Some(compiled) = cache.library(key, library) else { return false };
-        lock(&shared.stand_ins).learn(&types.unwrap_or_default());
-        *lock(&shared.compiled) = Some(compiled);
-        true
-    }
-
-    /// The types of the cell's variables, if they can be written down in other cells.
-    fn types(&mut self, listing: &str) -> Option<CellTypes> {
-        let (types, foreign) = lock(&self.shared.stand_ins).read(listing)?;
-        foreign.iter().all(|name| self.is_public(name)).then_some(types)
-    }
-
-    /// Whether a type of another crate can be named by a cell. Its parts may be private.
-    fn is_public(&mut self, name: &str) -> bool {
-        let shared = self.shared;
-        let cached = shared.cache.as_ref().map(|cache| (cache, cache.key(&["type"], name)));
-        let known = cached.as_ref().and_then(|(cache, key)| cache.types(key));
-        if known.is_some() {
-            return true;
-        }
-        let helpers = shared.config.crate_name().unwrap_or("std");
-        let text = format!("extern crate {helpers}; pub fn f() {{ let _: Option<{name}>; }}");
-        let checked = self.plain(&text).and_then(|(folder, file)| {
-            let mut rustc = direct::check(&shared.config, &file, Path::new("type.rmeta"));
-            direct::run(rustc.current_dir(folder), &shared.running)
-        });
-        let public = checked.is_ok_and(|output| output.status.success());
-        if let (true, Some((cache, key))) = (public, &cached) {
-            cache.keep_types(key, &[]);
-        }
-        public
-    }
-
-    /// Makes the library of a cell; gives the compiler's listing as well, if it made one.
-    fn compile(&mut self, text: &str, level: &str, library: &Path) -> io::Result<(Output, String)> {
-        let (config, running) = (&self.shared.config, &self.shared.running);
-        if source::names_libraries(text) {
-            let (folder, file) = self.plain(text)?;
-            let mut rustc = direct::library(config, &file, library, level);
-            return Ok((direct::run(rustc.current_dir(folder), running)?, String::new()));
-        }
-        let included = (level == "0").then(|| source::without_attributes(text)).flatten();
-        let compiled = included.and_then(|text| self.compile_ahead(&text));
-        let (object, compiled) = match compiled {
-            Some(compiled) => compiled,
-            None => {
-                let (folder, file) = self.plain(text)?;
-                let object = library.with_extension("o");
-                let mut rustc = direct::object(config, &file, &object, level);
-                (object, direct::run(rustc.current_dir(folder), running)?)
-            }
-        };
-        if !compiled.status.success() {
-            return Ok((compiled, String::new()));
-        }
-        let listing = fs::read_to_string(object.with_extension(direct::LISTING));
-        let linked = direct::link(config, &object, library, running)?;
-        let result = if linked.status.success() { compiled } else { linked };
-        Ok((result, listing.unwrap_or_default()))
-    }
-
-    fn check(&mut self, request: &Request) -> io::Result<Reply> {
-        let shared = self.shared;
-        lock(&shared.types).clear();
-        let written = fs::read_to_string(request.crate_folder.join("src/lib.rs"))?;
-        let Restored { text: written, .. } = lock(&shared.stand_ins).restore(&written);
-        let cached = shared.cache.as_ref().map(|cache| {
-            let key = cache.key(&[&lock(&shared.chain), "types"], &written);
-            (cache, key)
-        });
-        let known = cached.as_ref().and_then(|(cache, key)| cache.types(key));
-        let (types, errors) = if let Some(types) = known {
-            (types, String::new())
-        } else {
-            let text = probe::with_bound(&written);
-            let output = self.probe(&text)?;
-            let found = probe::read(&output.stderr);
-            if let (true, Some((cache, key))) = (found.1.is_empty(), &cached) {
-                cache.keep_types(key, &found.0);
-            }
-            found
-        };
-        let success = errors.is_empty();
-        *lock(&shared.types) = types;
-        Ok(Reply { success, stdout: errors, stderr: String::new() })
-    }
-
-    /// Makes the text of the cell one that cargo can compile.
-    fn text(&mut self, request: &Request) -> io::Result<Reply> {
-        let shared = self.shared;
-        let file = request.crate_folder.join("src/lib.rs");
-        let written = fs::read_to_string(&file)?;
-        if lock(&shared.stand_ins).is_new_in(&written) {
-            shared.asks_for_types.store(true, Ordering::SeqCst);
-            return Ok(Reply::failure("error: the cell's types must be asked for".into()));
-        }
-        let Restored { text, .. } = lock(&shared.stand_ins).restore(&written);
-        let text = source::without_stale(&text, &lock(&shared.stale));
-        if text != written {
-            fs::write(&file, text)?;
-        }
-        Ok(Reply { success: true, stdout: String::new(), stderr: String::new() })
-    }
-
-    /// Runs the compiler on a probe, whose answers are errors.
-    fn probe(&mut self, text: &str) -> io::Result<Output> {
-        let (folder, file) = self.plain(text)?;
-        let mut rustc = direct::probe(&self.shared.config, &file, Path::new("probe.rmeta"));
-        direct::run(rustc.current_dir(folder), &self.shared.running)
-    }
-
-    /// Has the compiler that waits compile a text; nothing if there is none.
-    fn compile_ahead(&mut self, text: &str) -> Option<(PathBuf, Output)> {
-        self.start_ahead();
-        let waiting = self.waiting.as_mut()?;
-        let object = waiting.object();
-        let compiled = waiting.compile(text, &self.shared.running);
-        if compiled.as_ref().is_ok_and(|output| output.status.code().is_some()) {
-            return Some((object, compiled.ok()?));
-        }
-        // It, or its copy, was killed: by who interrupts, or by the system for want of memory.
-        self.waiting = None;
-        self.start_ahead();
-        Some((object, compiled.ok()?))
-    }
-
-    /// Starts the compiler that waits. Without one, cells are only slower.
-    fn start_ahead(&mut self) {
-        if self.waiting.is_none() {
-            self.started += 1;
-            let folder = self.shared.session.join("ahead").join(self.started.to_string());
-            self.waiting = Waiting::start(&self.shared.config, folder).ok();
-        }
-    }
-
-    /// The text as an ordinary file: the folder to be in, and the file's name there.
-    fn plain(&self, text: &str) -> io::Result<(PathBuf, PathBuf)> {
-        let folder = self.shared.session.join("plain");
-        fs::create_dir_all(folder.join("src"))?;
-        fs::write(folder.join("src/lib.rs"), text)?;
-        Ok((folder, "src/lib.rs".into()))
-    }
-}
-
-fn reply(request: &Request, library: &Path, result: Option<&Output>) -> io::Result<Reply> {
-    let success = result.is_none_or(|result| result.status.success());
-    if let (true, Some(place)) = (success, &request.library_path) {
-        fs::write(place, library.as_os_str().as_encoded_bytes())?;
-    }
-    let stderr = result.map(|result| String::from_utf8_lossy(&result.stderr).into_owned());
-    Ok(Reply { success, stdout: String::new(), stderr: stderr.unwrap_or_default() })
-}
-
-/// What the stand-in passes on of an error.
-fn failure(messages: &[u8]) -> Reply {
-    Reply::failure(String::from_utf8_lossy(messages).into_owned())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

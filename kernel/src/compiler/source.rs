@@ -41,6 +41,18 @@ pub(super) fn without_attributes(source: &str) -> Option<String> {
     (!other).then(|| rest.to_owned())
 }
 
+/// The source with the helpers named as what the root already has (see [`root`]): by their bare name
+/// the compiler would look for them, and open them, once more.
+pub(super) fn with_root_helpers(source: &str, helpers: Option<&str>) -> String {
+    let Some(crate_name) = helpers else { return source.to_owned() };
+    let [variables, prelude] = ["variables as evcxr_internal_runtime;", "prelude::*;"];
+    let named = |rest| format!("use {crate_name}::{rest}");
+    let of_root = |rest| format!("use crate::{crate_name}::{rest}");
+    source
+        .replace(&named(variables), &of_root(variables))
+        .replace(&named(prelude), &of_root(prelude))
+}
+
 /// Whether a cell says itself what it must be linked to.
 pub(super) fn names_libraries(source: &str) -> bool {
     source.contains("#[link(")
@@ -67,6 +79,16 @@ mod tests {
         );
         assert_eq!(with_runtime(&source, None), source);
         assert_eq!(with_runtime("fn f() {}", Some("momentum_cells")), "fn f() {}");
+    }
+
+    #[test]
+    fn the_helpers_of_the_root_are_named() {
+        let cells = Some("momentum_cells");
+        assert_eq!(
+            with_root_helpers("use momentum_cells::prelude::*;\nuse momentum_cells::show;", cells),
+            "use crate::momentum_cells::prelude::*;\nuse momentum_cells::show;"
+        );
+        assert_eq!(with_root_helpers("use a::prelude::*;", None), "use a::prelude::*;");
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::process::{Command, ExitCode};
 
 use serde_json::{Value, json};
 
-use super::server::{self, Asked};
+use super::request::{Asked, ask, has_no_dependencies};
 use super::{CompilerConfig, PROCESS, SESSION, direct, probe};
-use crate::process::GIVEN_UP;
 
 /// The names by which this program is called.
 pub(super) const NAMES: [&str; 3] = ["rustup", "cargo", "rustc"];
+/// The name under which the messenger finds this program.
+pub(super) const KERNEL: &str = "kernel";
 
 /// Set while evcxr starts. Then rust-analyzer asks cargo and rustc a dozen questions about a crate
 /// that has nothing in it yet; together they take longer than all the rest. Types come from the
@@ -69,7 +70,7 @@ fn rustc(config: &CompilerConfig, arguments: &[OsString]) -> ExitCode {
 
 fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
     let manifest = fs::read_to_string("Cargo.toml").unwrap_or_default();
-    let alone = direct::has_no_dependencies(&manifest);
+    let alone = has_no_dependencies(&manifest);
     let word = arguments.iter().find_map(|a| a.to_str().filter(|a| !a.starts_with('-')));
     if alone && std::env::var_os(STARTING).is_some() && !matches!(word, Some("build" | "check")) {
         return match word {
@@ -80,14 +81,10 @@ fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> Exit
             _ => ExitCode::from(101),
         };
     }
-    if word == Some("build") && fs::remove_file(folder.join(GIVEN_UP)).is_ok() {
-        eprintln!("error: the cell was given up");
-        return ExitCode::from(101);
-    }
     match word {
-        Some("build") if alone => server::ask(folder, Asked::Build),
-        Some("check") if alone => server::ask(folder, Asked::Check),
-        Some("build" | "check") if server::ask(folder, Asked::Text) != ExitCode::SUCCESS => {
+        Some("build") if alone => ask(folder, Asked::Build),
+        Some("check") if alone => ask(folder, Asked::Check),
+        Some("build" | "check") if ask(folder, Asked::Text) != ExitCode::SUCCESS => {
             ExitCode::from(101)
         }
         Some("check") => probe::check_by_cargo(config, folder, arguments),

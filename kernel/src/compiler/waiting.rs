@@ -3,7 +3,7 @@
 //! More than half of a small cell's time goes by before the compiler looks at it: the compiler
 //! starts, and reads what it must know of the helpers and of all crates below them. So one compiler
 //! is started for the session, on a crate that names the helpers and then includes the cell. A
-//! library that is loaded into it (`waiting/preload.rs`) makes it stop there and fork for each
+//! library that is loaded into it (`companions/preload.rs`) makes it stop there and fork for each
 //! cell: the copy, with all this done, compiles the cell.
 
 use std::ffi::OsString;
@@ -11,21 +11,17 @@ use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::io::{FdFlags, fcntl_setfd};
-use sha2::{Digest, Sha256};
 
 use super::{CompilerConfig, direct, source};
-use crate::toolchain::Toolchain;
 
 /// The process that compiles now, for the one who interrupts.
 pub(super) type Running = Mutex<Option<u32>>;
 
-/// What is loaded into the compiler.
-const PRELOAD: &str = include_str!("waiting/preload.rs");
 /// A compiler's answer when its copy could not be made, or was killed.
 const FAILED: i32 = 1 << 8;
 
@@ -137,31 +133,4 @@ fn spawn_with(command: &mut Command, inherited: [&dyn AsRawFd; 2]) -> io::Result
 
 pub(super) fn set(running: &Running, process: Option<u32>) {
     *running.lock().unwrap_or_else(PoisonError::into_inner) = process;
-}
-
-/// The library that is loaded into waiting compilers, compiled at first use into a folder. Without
-/// it, cells are only slower.
-pub(crate) fn preload(toolchain: &Toolchain, folder: &Path) -> Option<PathBuf> {
-    let hash = Sha256::digest(PRELOAD);
-    let name: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let library = folder.join(format!("preload-{name}.so"));
-    if library.is_file() {
-        return Some(library);
-    }
-    let made = tempfile::tempdir_in(folder).ok()?;
-    let source = made.path().join("preload.rs");
-    fs::write(&source, PRELOAD).ok()?;
-    let object = made.path().join("preload.so");
-    let mut rustc = Command::new(&toolchain.rustc);
-    rustc
-        .args(["--edition", "2024", "--crate-name", "preload", "--crate-type", "cdylib"])
-        .args(["-Cpanic=abort", "-Copt-level=2", "-Cstrip=symbols", "-o"])
-        .arg(&object)
-        .arg(&source);
-    let output = rustc.stdin(Stdio::null()).output().ok()?;
-    if !output.status.success() {
-        return None;
-    }
-    fs::rename(&object, &library).ok()?;
-    Some(library)
 }

@@ -10,13 +10,14 @@ use evcxr::{CommandContext, CompilationError, EvalCallbacks, EvalContext, EvalOu
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::ahead::Ahead;
 use super::session_folder::SessionFolder;
 use super::{EngineConfig, EngineError, Event, Failure, Outcome, Request, Stop};
 use crate::cell::{self, Definitions, Typed};
 use crate::comm::{COMM, CommPipe};
 use crate::compiler::{self, CompilerConfig, CompilerServer, UNFIXABLE};
 use crate::output::{InputRequest, MimeBundle};
-use crate::process::{self, FrameSender};
+use crate::process::{self, FrameSender, Part};
 use crate::report::{self, Diagnostic, Label};
 
 /// A cell that does nothing but to have a `?`.
@@ -37,6 +38,8 @@ pub(super) struct Evaluator {
     /// The variables whose types were defined anew, and which evcxr still has.
     stale: BTreeSet<String>,
     folder: SessionFolder,
+    config: EngineConfig,
+    ahead: Option<Ahead>,
     /// The supervisor's end, for the next supervisor should this one end.
     _control: PipeReader,
 }
@@ -51,6 +54,7 @@ impl Evaluator {
     /// Starts evcxr, with the helpers in scope.
     pub(super) fn start(
         config: &EngineConfig,
+        part: Part,
         frames: &FrameSender,
         control: PipeReader,
         stop: &Arc<Stop>,
@@ -62,7 +66,8 @@ impl Evaluator {
         libraries.extend(config.helpers.iter().map(|set| set.library.clone()));
         let comms = folder.path().join("comm");
         CommPipe::make(&comms)?;
-        let mut command = process::supervisor(
+        let mut command = process::command(
+            part,
             frames,
             &control,
             &libraries,
@@ -100,6 +105,8 @@ impl Evaluator {
             definitions: Definitions::default(),
             stale: BTreeSet::new(),
             folder,
+            config: config.clone(),
+            ahead: None,
             _control: control,
         })
     }
@@ -109,6 +116,10 @@ impl Evaluator {
         for request in requests {
             let event = match request {
                 Request::Execute(code) => Event::Done(Box::new(self.execute(&code, events))),
+                Request::Foresee(cells) => {
+                    self.foresee(cells);
+                    continue;
+                }
                 Request::End => break,
             };
             if events.send(event).is_err() {
@@ -117,7 +128,16 @@ impl Evaluator {
         }
     }
 
-    fn execute(&mut self, source: &str, events: &Sender<Event>) -> Outcome {
+    /// Prepares to compile the session's next cells while others run.
+    fn foresee(&mut self, cells: Vec<String>) {
+        self.ahead = Ahead::new(&self.config, cells).ok();
+        if let Some(ahead) = &self.ahead {
+            self.compiler.on_miss(ahead.beginning());
+        }
+    }
+
+    /// Runs a cell to its end.
+    pub(super) fn execute(&mut self, source: &str, events: &Sender<Event>) -> Outcome {
         // evcxr does not export the name of the request's type: it is inferred.
         let mut callbacks = EvalCallbacks {
             input_reader: &|request| {
@@ -182,6 +202,10 @@ impl Evaluator {
             Err(evcxr::Error::SubprocessTerminated(_)) => Some(Failure::Ended),
             Err(error) => Some(Failure::Message(self.compiler.spelt_out(&error.to_string()))),
         };
+        if matches!(failure, Some(Failure::Ended | Failure::Message(_))) {
+            // Who goes ahead takes the cell for one that ended well.
+            self.ahead = None;
+        }
         let generated = self
             .compiler
             .take_compiled()

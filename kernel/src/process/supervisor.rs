@@ -17,11 +17,12 @@ use super::{
     COMMANDS, CONTROL, END, FRAMES, INTERRUPT, NO_INPUT, REVIVAL, ROLE, SESSION_FOLDER, SUPERVISOR,
     inherited,
 };
+pub(super) use listener::DONE;
 use listener::Listener;
 use pump::Pump;
 
 /// How evcxr begins the order to run a cell.
-const RUN: &str = "LOAD_AND_RUN ";
+pub(super) const RUN: &str = "LOAD_AND_RUN ";
 /// How long to wait for the last words of a worker that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a cell that was asked to stop may take before it is stopped.

@@ -11,7 +11,7 @@ use crate::process::frame::{Crash, Frame};
 use crate::process::{COMMIT, GIVEN_UP, OUTPUT_LIMIT, SESSION_FOLDER};
 
 /// What evcxr waits for.
-const DONE: &str = "EVCXR_EXECUTION_COMPLETE";
+pub(in crate::process) const DONE: &str = "EVCXR_EXECUTION_COMPLETE";
 /// evcxr's word for a panic that reached the end of the cell.
 const UNWOUND: &str = "EVCXR_PANIC_NOTIFICATION";
 /// evcxr's word for a `?` that met an error.

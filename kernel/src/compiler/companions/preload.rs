@@ -4,7 +4,7 @@
 //! The compiler is started on a crate that names the helpers and then includes a file. When it
 //! comes to open that file, it has loaded all that cells have in common. There it stops: for each
 //! request it forks, and the copy goes on with the file as it is then. It is compiled by itself,
-//! not with the kernel: see `preload` in `waiting.rs`.
+//! not with the kernel: see `companions.rs`.
 #![no_std]
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
@@ -21,6 +21,11 @@ const WRITE_NEW: c_int = 0o1 | 0o100 | 0o1000;
 const ON_PARENTS_DEATH: c_int = 1;
 const KILL: usize = 9;
 
+const READ_ONLY: c_int = 0;
+const UNUSED: c_int = 4;
+/// What `/proc/self/maps` is read with; longer than any of its lines.
+const LINES: usize = 16 * 1024;
+
 type Open = unsafe extern "C" fn(*const c_char, c_int, c_uint) -> c_int;
 
 #[link(name = "c")]
@@ -35,6 +40,7 @@ unsafe extern "C" {
     fn dup2(file: c_int, other: c_int) -> c_int;
     fn close(file: c_int) -> c_int;
     fn prctl(option: c_int, value: usize) -> c_int;
+    fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
     fn _exit(code: c_int) -> !;
 }
 
@@ -75,6 +81,7 @@ unsafe fn serve(next: Open) {
             text => atoi(text),
         };
         let (requests, replies) = (number(REQUESTS), number(REPLIES));
+        give_back(next);
         let say = |value: c_int| write(replies, (&raw const value).cast(), size_of::<c_int>());
         loop {
             let mut request = 0_u8;
@@ -99,6 +106,53 @@ unsafe fn serve(next: Open) {
             say(status);
         }
     }
+}
+
+/// Gives back the pages of files that were read to load what cells have in common. They stay in the
+/// system's cache, from which a copy would take its own in any case: a fork does not pass them on.
+unsafe fn give_back(open: Open) {
+    unsafe {
+        let maps = open(c"/proc/self/maps".as_ptr(), READ_ONLY, 0);
+        if maps < 0 {
+            return;
+        }
+        let (mut buffer, mut kept) = ([0_u8; LINES], 0);
+        loop {
+            let got = read(maps, (&raw mut buffer).cast::<u8>().add(kept).cast(), LINES - kept);
+            let Ok(got @ 1..) = usize::try_from(got) else { break };
+            let end = kept + got;
+            let mut begin = 0;
+            while let Some(length) = buffer[begin..end].iter().position(|&byte| byte == b'\n') {
+                if let Some((start, length)) = unchanged(&buffer[begin..begin + length]) {
+                    madvise(start as *mut c_void, length, UNUSED);
+                }
+                begin += length + 1;
+            }
+            buffer.copy_within(begin..end, 0);
+            kept = end - begin;
+        }
+        close(maps);
+    }
+}
+
+/// Where a mapping of a file begins and how long it is, if nothing can have been written to it: code,
+/// and what is read-only from the file's beginning. Other read-only parts of a library have addresses
+/// written into them when it is loaded.
+fn unchanged(line: &[u8]) -> Option<(usize, usize)> {
+    let mut fields = line.split(|&byte| byte == b' ').filter(|field| !field.is_empty());
+    let (place, permissions, offset) = (fields.next()?, fields.next()?, fields.next()?);
+    let file = fields.nth(1)? != b"0";
+    let whole = permissions == b"r--p" && offset.iter().all(|&digit| digit == b'0');
+    if !file || !(whole || permissions == b"r-xp") {
+        return None;
+    }
+    let mut ends = place.split(|&byte| byte == b'-').map(hexadecimal);
+    let (start, end) = (ends.next()??, ends.next()??);
+    Some((start, end.checked_sub(start)?))
+}
+
+fn hexadecimal(text: &[u8]) -> Option<usize> {
+    usize::from_str_radix(core::str::from_utf8(text).ok()?, 16).ok()
 }
 
 #[panic_handler]

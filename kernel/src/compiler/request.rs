@@ -1,0 +1,175 @@
+//! What is said between the server and who stands in for cargo.
+//!
+//! Nothing but the standard library is used here: the messenger (`companions/messenger.rs`) is
+//! compiled of this file as well.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The socket, in the session's folder.
+pub(super) const SOCKET: &str = "compiler.sock";
+
+/// What the stand-in wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) purpose: Asked,
+    /// The folder of evcxr's crate.
+    pub(super) crate_folder: PathBuf,
+    /// Where evcxr wants to be told the path of the library.
+    pub(super) library_path: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A library.
+    Build,
+    /// What is wrong with a text, and the types in it.
+    Check,
+    /// A text that cargo can compile.
+    Text,
+}
+
+/// What the stand-in passes on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) success: bool,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Request {
+    /// Three fields, each ended by a zero, which no path contains.
+    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        let purpose: &[u8] = match self.purpose {
+            Asked::Build => b"build",
+            Asked::Check => b"check",
+            Asked::Text => b"text",
+        };
+        let library = self.library_path.as_deref().unwrap_or(Path::new(""));
+        let paths = [self.crate_folder.as_path(), library].map(|path| path.as_os_str().as_bytes());
+        to.write_all(&[purpose, paths[0], paths[1], b""].join(&0))
+    }
+
+    pub(super) fn read(from: &mut impl BufRead) -> io::Result<Request> {
+        let mut field = || -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            from.read_until(0, &mut bytes)?;
+            if bytes.pop() == Some(0) {
+                Ok(bytes)
+            } else {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+        };
+        let purpose = match field()?.as_slice() {
+            b"build" => Asked::Build,
+            b"check" => Asked::Check,
+            b"text" => Asked::Text,
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        let mut path = || field().map(|bytes| PathBuf::from(std::ffi::OsString::from_vec(bytes)));
+        let (crate_folder, library) = (path()?, path()?);
+        let library_path = Some(library).filter(|path| !path.as_os_str().is_empty());
+        Ok(Request { purpose, crate_folder, library_path })
+    }
+}
+
+impl Reply {
+    pub(super) fn failure(message: String) -> Reply {
+        Reply { success: false, stdout: String::new(), stderr: message }
+    }
+
+    /// Whether it went well, the length of the first text, both texts.
+    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        let mut bytes = vec![u8::from(self.success)];
+        bytes.extend((self.stdout.len() as u64).to_le_bytes());
+        bytes.extend(self.stdout.as_bytes());
+        bytes.extend(self.stderr.as_bytes());
+        to.write_all(&bytes)
+    }
+
+    /// Reads until the other side has ended.
+    pub(super) fn read(from: &mut impl Read) -> io::Result<Reply> {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes)?;
+        let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let (&success, rest) = bytes.split_first().ok_or_else(cut)?;
+        let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(cut)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(io::Error::other)?;
+        let (stdout, stderr) = rest.split_at_checked(length).ok_or_else(cut)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Reply { success: success == 1, stdout: text(stdout), stderr: text(stderr) })
+    }
+}
+
+/// Whether the manifest that evcxr wrote asks for no crate.
+pub(super) fn has_no_dependencies(manifest: &str) -> bool {
+    manifest
+        .split_once("[dependencies]")
+        .is_none_or(|(_, dependencies)| dependencies.trim().is_empty())
+}
+
+/// The stand-in's part: asks the server of its session, and passes on what that says.
+pub(super) fn ask(session: &Path, purpose: Asked) -> ExitCode {
+    let ask = || -> io::Result<Reply> {
+        let mut connection = UnixStream::connect(session.join(SOCKET))?;
+        let request = Request {
+            purpose,
+            crate_folder: std::env::current_dir()?,
+            library_path: std::env::var_os("EVCXR_EXECUTION_SO_PATH").map(PathBuf::from),
+        };
+        request.write(&mut connection)?;
+        Reply::read(&mut BufReader::new(connection))
+    };
+    match ask() {
+        Ok(reply) => {
+            print!("{}", reply.stdout);
+            eprint!("{}", reply.stderr);
+            ExitCode::from(if reply.success { 0 } else { 101 })
+        }
+        Err(error) => {
+            eprintln!("error: the kernel's compiler does not answer: {error}");
+            ExitCode::from(101)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_arrives_as_it_was_and_what_is_cut_off_is_refused() {
+        let request = Request {
+            purpose: Asked::Check,
+            crate_folder: "/a folder\nof two lines".into(),
+            library_path: None,
+        };
+        let mut bytes = Vec::new();
+        request.write(&mut bytes).unwrap();
+        assert_eq!(Request::read(&mut bytes.as_slice()).unwrap(), request);
+        for end in 0..bytes.len() {
+            assert!(Request::read(&mut &bytes[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn what_is_replied_arrives_as_it_was_and_what_is_cut_off_is_refused() {
+        let reply = Reply { success: true, stdout: "a\nb".into(), stderr: "ü".into() };
+        let mut bytes = Vec::new();
+        reply.write(&mut bytes).unwrap();
+        assert_eq!(Reply::read(&mut bytes.as_slice()).unwrap(), reply);
+        for end in 0..bytes.len() - "ü".len() {
+            assert!(Reply::read(&mut &bytes[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn the_manifest_tells_dependencies() {
+        let manifest = "[profile.dev]\nopt-level = 2\n\n[dependencies]\n\n";
+        assert!(has_no_dependencies(manifest));
+        assert!(!has_no_dependencies(&format!("{manifest}rand = \"0.9\"\n")));
+    }
+}
