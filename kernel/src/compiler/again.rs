@@ -28,7 +28,7 @@ const CATCHING: [&str; 13] = [
     "evcxr_send_text_plain(&format!(\"{:?}\",&(",
     ")));",
 ];
-/// Begins another one, of many words.
+/// Begins another one, a function of many words.
 const SENDING: &str = "fn evcxr_send_text_plain(";
 
 /// Errors whose messages name the closure, or come from it.
@@ -38,18 +38,27 @@ const ABOUT_CLOSURES: [&str; 28] = [
     "E0521", "E0594", "E0596", "E0597", "E0621", "E0700", "E0712", "E0716",
 ];
 
+/// Of these, the ones on which it also depends how the last expression is shown.
+const ABOUT_SHOWING: [&str; 3] = ["E0282", "E0283", "E0284"];
+/// Where evcxr itself returns.
+const OWN_RETURN: &str = "{return evcxr_variable_store;}";
+/// Begins the closure.
+const CLOSURE: &str = "std::panic::catch_unwind(";
+
 /// A text that did not compile, and what the compiler said.
 pub(super) struct Failed {
     text: String,
     messages: Vec<u8>,
     /// Whether the messages hold without the closure as well.
     lasting: bool,
+    /// Whether they hold if the last expression is shown in the other way.
+    shown: bool,
 }
 
 impl Failed {
     pub(super) fn new(text: String, messages: &[u8]) -> Failed {
-        let returns = text.contains("return");
-        let mut lasting = true;
+        let returns = text.replace(OWN_RETURN, "").contains("return");
+        let (mut lasting, mut shown) = (true, true);
         let said = String::from_utf8_lossy(messages);
         let lines = said.lines().map(|line| {
             let Ok(mut message) = serde_json::from_str::<Value>(line) else {
@@ -60,10 +69,11 @@ impl Failed {
             }
             let code = message["code"]["code"].as_str().unwrap_or_default().to_owned();
             let text = message["message"].as_str().unwrap_or_default();
-            let differs = ABOUT_CLOSURES.contains(&code.as_str())
-                || (returns && code == "E0308")
-                || text.contains("evcxr_display");
-            lasting &= !differs;
+            shown &= !ABOUT_SHOWING.contains(&code.as_str())
+                && code != MENDED
+                && !text.contains("evcxr_display");
+            let differs = ABOUT_CLOSURES.contains(&code.as_str()) || (returns && code == "E0308");
+            lasting &= !differs && !text.contains("evcxr_display");
             if code == MENDED && !text.starts_with("the `?` operator") {
                 // What crosses the closure that catches panics is checked for that.
                 lasting &= !text.contains("unwind");
@@ -77,7 +87,7 @@ impl Failed {
             line.to_owned()
         });
         let messages = lines.collect::<Vec<_>>().join("\n").into_bytes();
-        Failed { text, messages, lasting }
+        Failed { text, messages, lasting, shown }
     }
 
     /// What the compiler said.
@@ -85,12 +95,15 @@ impl Failed {
         &self.messages
     }
 
-    /// What the compiler would say of this text, if it is the same one without the closure.
+    /// What the compiler would say of this text, if it is the same one without the closure, or with
+    /// the last expression shown in the other way.
     pub(super) fn again(&self, text: &str) -> Option<Vec<u8>> {
         let (before, after) = (numbered(&self.text), numbered(text));
         let same = before.len() == after.len()
             && before.iter().zip(&after).all(|((_, old), (_, new))| old == new);
-        if !self.lasting || !same || self.text == text {
+        let holds =
+            self.lasting || (self.shown && self.text.contains(CLOSURE) == text.contains(CLOSURE));
+        if !holds || !same || self.text == text {
             return None;
         }
         let moved = |line: usize| {
@@ -111,8 +124,15 @@ impl Failed {
 
 /// The lines that both texts have, with their numbers from 1.
 fn numbered(text: &str) -> Vec<(usize, &str)> {
+    let mut sending = false;
+    let mut differs = |line: &str| {
+        // On one line, or on many up to a brace of its own: that depends on the compiler.
+        sending |= line.starts_with(SENDING);
+        let within = sending;
+        sending &= line != "}" && !(line.starts_with(SENDING) && line.ends_with('}'));
+        within || line == "}" || CATCHING.contains(&line)
+    };
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim_end()));
-    let differs = |line: &str| line == "}" || CATCHING.contains(&line) || line.starts_with(SENDING);
     lines.filter(|(_, line)| !differs(line)).collect()
 }
 
@@ -157,6 +177,35 @@ mod tests {
         assert_eq!(failed.again(&PLAIN.replace('b', "c")), None);
         let failed = Failed::new(CAUGHT.into(), error("E0382", "use of moved").as_bytes());
         assert_eq!(failed.again(PLAIN), None);
+    }
+
+    #[test]
+    fn a_move_is_explained_once_for_both_ways_to_show() {
+        let showing = CAUGHT.replace("let a = b;", "(\nb\n).evcxr_display();");
+        let other = CAUGHT.replace(
+            "let a = b;",
+            "fn evcxr_send_text_plain(text: &str)\n{\n    { a }\n}\nevcxr_send_text_plain(&format!(\"{:?}\",&(\nb\n)));",
+        );
+        let check = |code: &str, expected: bool| {
+            let failed = Failed::new(showing.clone(), error(code, "use of moved").as_bytes());
+            assert_eq!(failed.again(&other).is_some(), expected, "{code}");
+            let without = PLAIN.replace("let a = b;", "(\nb\n).evcxr_display();");
+            assert_eq!(failed.again(&without), None, "{code}");
+        };
+        check("E0382", true);
+        check("E0282", false);
+    }
+
+    #[test]
+    fn where_evcxr_returns_does_not_matter() {
+        let own = |text: &str| {
+            text.replace("run() {", "run() {\nif !vars_ok {return evcxr_variable_store;}")
+        };
+        let failed = Failed::new(own(CAUGHT), error("E0308", "mismatched").as_bytes());
+        assert!(failed.again(&own(PLAIN)).is_some());
+        let returning = own(CAUGHT).replace("let a = b;", "return b;");
+        let failed = Failed::new(returning, error("E0308", "mismatched").as_bytes());
+        assert_eq!(failed.again(&own(PLAIN).replace("let a = b;", "return b;")), None);
     }
 
     #[test]
