@@ -40,7 +40,7 @@ const ABOUT_CLOSURES: [&str; 28] = [
 
 /// Of these, the ones on which it also depends how the last expression is shown.
 const ABOUT_SHOWING: [&str; 3] = ["E0282", "E0283", "E0284"];
-/// Where evcxr itself returns.
+/// Where evcxr itself returns; the code that runs comes behind it.
 const OWN_RETURN: &str = "{return evcxr_variable_store;}";
 /// Begins the closure.
 const CLOSURE: &str = "std::panic::catch_unwind(";
@@ -57,7 +57,7 @@ pub(super) struct Failed {
 
 impl Failed {
     pub(super) fn new(text: String, messages: &[u8]) -> Failed {
-        let returns = text.replace(OWN_RETURN, "").contains("return");
+        let returns = text.rsplit(OWN_RETURN).next().is_some_and(|code| code.contains("return"));
         let (mut lasting, mut shown) = (true, true);
         let said = String::from_utf8_lossy(messages);
         let lines = said.lines().map(|line| {
