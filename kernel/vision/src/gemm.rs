@@ -9,6 +9,8 @@
 //! The structure (panels of `B` packed for a register tile) is that of Goto and van de Geijn,
 //! "Anatomy of High-Performance Matrix Multiplication", 2008. `A` is read where it lies.
 
+mod packed;
+
 use std::cell::RefCell;
 
 use rayon::prelude::*;
@@ -17,6 +19,7 @@ use crate::simd::{self, Kernel, LANES, Lanes, accumulate};
 use crate::threads;
 
 pub use crate::simd::Instructions;
+pub(crate) use packed::PackedLinear;
 
 /// Rows of the register tile.
 const TILE_ROWS: usize = 6;

@@ -180,15 +180,16 @@ impl Network {
     /// # Errors
     /// [`LayerError`] when the values are not a whole number of images.
     pub fn scores(&self, values: Vec<f32>) -> Result<Vec<f32>, LayerError> {
-        let images = self.tensor(values)?;
+        self.check_images(&values)?;
         let ready = self.ready.get_or_init(|| {
             let execution = Execution::of(self.input, &self.plan)?;
-            let parameters = self.parameters().into_iter().map(|(_, values)| values).collect();
-            Some(Arc::new(Ready::new(execution, parameters)))
+            let parameters: Vec<Vec<f32>> =
+                self.parameters().into_iter().map(|(_, values)| values).collect();
+            Some(Arc::new(Ready::new(execution, &parameters)))
         });
         Ok(match ready {
-            Some(ready) => ready.scores(&crate::gradient::values(&images)),
-            None => crate::gradient::values(&self.forward(images)?),
+            Some(ready) => ready.scores(&values),
+            None => crate::gradient::values(&self.forward(self.tensor(values)?)?),
         })
     }
 
@@ -273,6 +274,13 @@ impl Network {
 
     /// Images given as plain values as a tensor, `[batch, channels, height, width]`.
     pub(crate) fn tensor(&self, values: Vec<f32>) -> Result<Maps, LayerError> {
+        let n_images = self.check_images(&values)?;
+        let [channels, height, width] = self.input;
+        Ok(Cpu::default().try_tensor_from_vec(values, (n_images, channels, height, width))?)
+    }
+
+    /// How many images these are.
+    fn check_images(&self, values: &[f32]) -> Result<usize, LayerError> {
         let [channels, height, width] = self.input;
         let image_len = channels * height * width;
         if values.is_empty() || !values.len().is_multiple_of(image_len) {
@@ -282,8 +290,7 @@ impl Network {
                 got: format!("{} values", values.len()),
             });
         }
-        let shape = (values.len() / image_len, channels, height, width);
-        Ok(Cpu::default().try_tensor_from_vec(values, shape)?)
+        Ok(values.len() / image_len)
     }
 }
 

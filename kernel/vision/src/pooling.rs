@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::simd::{self, Kernel, Lanes};
+use crate::convolution::SLACK;
+use crate::simd::{self, Kernel, LANES, Lanes};
 use crate::threads;
 
 /// A max pooling of maps of one size: windows of `side` by `side` pixels, `stride` pixels apart.
@@ -115,8 +116,9 @@ impl MaxPooling {
         self.output_height * self.output_width
     }
 
-    /// One image with channels last: the greatest value of each window, through a ReLU if asked, and
-    /// which place in the window it came from, [`NOBODY`] where the ReLU stopped it.
+    /// One image with channels last, followed by [`SLACK`] numbers of any value: the greatest value of
+    /// each window, through a ReLU if asked, and which place in the window it came from, [`NOBODY`]
+    /// where the ReLU stopped it. The places may be empty, if nobody asks for them.
     pub(crate) fn forward_last(
         &self,
         x: &[f32],
@@ -157,26 +159,37 @@ impl Kernel for Pool<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
+    fn run<L: Lanes>(self, l: L) {
         let Pool { pooling, x, channels, relu, y, places } = self;
         let MaxPooling { side, width, .. } = pooling;
-        let outputs = y.chunks_exact_mut(channels).zip(places.chunks_exact_mut(channels));
-        for ((y, places), corner) in outputs.zip(pooling.corners()) {
-            y.copy_from_slice(&x[corner * channels..][..channels]);
-            places.fill(0);
-            for place in 1..side * side {
-                let pixel = corner + place / side * width + place % side;
-                let x = &x[pixel * channels..][..channels];
-                for ((y, at), x) in y.iter_mut().zip(&mut *places).zip(x) {
-                    let better = (*x > *y) | x.is_nan();
-                    *y = if better { *x } else { *y };
-                    *at = if better { place as u8 } else { *at };
+        const { assert!(LANES <= SLACK) };
+        let (first, nobody) = (l.splat(0.0), l.splat(f32::from(NOBODY)));
+        for (window, corner) in pooling.corners().enumerate() {
+            for channel in (0..channels).step_by(LANES) {
+                let from = corner * channels + channel;
+                let (mut best, mut at) = (l.load_at(x, from), first);
+                for row in 0..side {
+                    for column in usize::from(row == 0)..side {
+                        let value = l.load_at(x, from + (row * width + column) * channels);
+                        let place = l.splat((row * side + column) as f32);
+                        // The place first, as it asks for the best so far.
+                        at = l.where_nan(value, place, l.where_above([value, best], place, at));
+                        best = l.where_nan(value, value, l.where_above([value, best], value, best));
+                    }
                 }
-            }
-            if relu {
-                for (y, at) in y.iter_mut().zip(places) {
-                    *at = if *y > 0.0 { *at } else { NOBODY };
-                    *y = if *y < 0.0 { 0.0 } else { *y };
+                if relu {
+                    at = l.where_above([best, first], at, nobody);
+                    best = l.relu(best);
+                }
+                // Lanes beyond the last channel fall on the next window, written after this.
+                let to = window * channels + channel;
+                let width = if to + LANES <= y.len() { LANES } else { channels - channel };
+                l.store_at(best, y, to, width);
+                if !places.is_empty() {
+                    let mut all = [0.0; LANES];
+                    l.store(at, &mut all);
+                    let places = &mut places[to..to + width.min(LANES)];
+                    places.iter_mut().zip(all).for_each(|(place, at)| *place = at as u8);
                 }
             }
         }
@@ -213,5 +226,62 @@ impl Kernel for Unpool<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convolution::{channels_first, channels_last};
+    use crate::random::Random;
+    use crate::simd::{Instructions, choosing};
+
+    /// Channels last give what channels first give, on maps full of equal values, NaN and both zeros.
+    fn check(side: usize, stride: usize, [height, width]: [usize; 2], channels: usize) {
+        let mut random = Random::new(1);
+        let values = [0.0, -0.0, 1.0, 1.0, -1.0, 2.0, f32::NAN];
+        let pixels = height * width;
+        let x: Vec<f32> =
+            (0..channels * pixels).map(|_| values[random.below(7) as usize]).collect();
+        let mut last = vec![f32::NAN; x.len() + SLACK];
+        channels_last(&x, channels, &mut last[..channels * pixels]);
+        let pooling = MaxPooling::new(side, stride, height, width).unwrap();
+        let (expected, expected_places) = pooling.forward(&x);
+        for (instructions, relu) in
+            Instructions::available().into_iter().flat_map(|i| [(i, false), (i, true)])
+        {
+            let (mut y, mut without) = (vec![5.0; expected.len()], vec![6.0; expected.len()]);
+            let mut places = vec![7; expected.len()];
+            choosing(instructions, || {
+                pooling.forward_last(&last, channels, relu, &mut y, &mut places);
+                pooling.forward_last(&last, channels, relu, &mut without, &mut []);
+            });
+            let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&y), bits(&without));
+            let mut first = vec![0.0; y.len()];
+            channels_first(&y, channels, &mut first, |_, value| value);
+            let stop = |y: &f32| if relu && *y < 0.0 { 0.0 } else { *y };
+            assert_eq!(bits(&first), bits(&expected.iter().map(stop).collect::<Vec<_>>()));
+            let positions = pooling.positions();
+            for (i, place) in places.iter().enumerate() {
+                let (position, channel) = (i / channels, i % channels);
+                let at = channel * positions + position;
+                let corner = pooling.corners().nth(position).unwrap();
+                let (row, column) = (usize::from(*place) / side, usize::from(*place) % side);
+                if !relu || expected[at] > 0.0 {
+                    assert_eq!(corner + row * width + column, expected_places[at] as usize);
+                } else {
+                    assert_eq!(*place, NOBODY);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn channels_last_give_what_channels_first_give() {
+        check(2, 2, [6, 8], 6);
+        check(2, 2, [7, 5], 16);
+        check(3, 2, [9, 7], 20);
+        check(1, 1, [2, 3], 1);
     }
 }

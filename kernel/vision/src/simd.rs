@@ -77,6 +77,20 @@ pub(crate) trait Lanes: Copy {
     /// `x * y + z`, rounded once.
     fn mul_add(self, x: Self::Vector, y: Self::Vector, z: Self::Vector) -> Self::Vector;
 
+    /// `a` where the first of the pair is greater than the second, and `b` elsewhere, also where one
+    /// of the two is NaN.
+    fn where_above(self, pair: [Self::Vector; 2], a: Self::Vector, b: Self::Vector)
+    -> Self::Vector;
+    /// `a` where `x` is NaN, and `b` elsewhere.
+    fn where_nan(self, x: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// Zero where `x` is below zero, and `x` elsewhere, NaN and the zero with a sign included.
+    #[inline(always)]
+    fn relu(self, x: Self::Vector) -> Self::Vector {
+        let zero = self.splat(0.0);
+        self.where_above([zero, x], zero, x)
+    }
+
     /// The vector at the start of a slice.
     #[inline(always)]
     fn load_at(self, from: &[f32], at: usize) -> Self::Vector {
@@ -133,6 +147,19 @@ impl Lanes for Portable {
     #[inline(always)]
     fn mul_add(self, x: Self::Vector, y: Self::Vector, z: Self::Vector) -> Self::Vector {
         std::array::from_fn(|i| x[i].mul_add(y[i], z[i]))
+    }
+    #[inline(always)]
+    fn where_above(
+        self,
+        [x, y]: [Self::Vector; 2],
+        a: Self::Vector,
+        b: Self::Vector,
+    ) -> Self::Vector {
+        std::array::from_fn(|i| if x[i] > y[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn where_nan(self, x: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        std::array::from_fn(|i| if x[i].is_nan() { a[i] } else { b[i] })
     }
 }
 
@@ -308,8 +335,9 @@ pub(crate) fn run_with<K: Kernel>(instructions: Instructions, kernel: K) -> K::O
 mod x86 {
     use super::{Kernel, LANES, Lanes};
     use std::arch::x86_64::{
-        __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps,
-        _mm256_storeu_ps, _mm256_sub_ps,
+        __m256, _CMP_GT_OQ, _CMP_UNORD_Q, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps,
+        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps,
+        _mm256_sub_ps,
     };
 
     /// The proof that the CPU has AVX2 and FMA: only the two functions below make one.
@@ -364,6 +392,16 @@ mod x86 {
             // SAFETY: `self` proves that the CPU has FMA.
             unsafe { _mm256_fmadd_ps(x, y, z) }
         }
+        #[inline(always)]
+        fn where_above(self, [x, y]: [__m256; 2], a: __m256, b: __m256) -> __m256 {
+            // SAFETY: `self` proves that the CPU has AVX.
+            unsafe { _mm256_blendv_ps(b, a, _mm256_cmp_ps::<_CMP_GT_OQ>(x, y)) }
+        }
+        #[inline(always)]
+        fn where_nan(self, x: __m256, a: __m256, b: __m256) -> __m256 {
+            // SAFETY: `self` proves that the CPU has AVX.
+            unsafe { _mm256_blendv_ps(b, a, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)) }
+        }
     }
 }
 
@@ -405,6 +443,43 @@ mod tests {
             for instructions in Instructions::available() {
                 let got = run_with(instructions, Two(&a, &a, rows, a_step, b_step, n));
                 assert_eq!(got, expected, "{instructions:?}");
+            }
+        }
+    }
+
+    /// Both choices and the ReLU on every pair of special numbers.
+    struct Choices<'a>(&'a [f32; LANES], f32);
+
+    impl Kernel for Choices<'_> {
+        type Output = [[f32; LANES]; 3];
+        #[inline(always)]
+        fn run<L: Lanes>(self, lanes: L) -> [[f32; LANES]; 3] {
+            let (x, y) = (lanes.load(self.0), lanes.splat(self.1));
+            let (a, b) = (lanes.splat(1.0), lanes.splat(2.0));
+            let mut out = [[0.0; LANES]; 3];
+            lanes.store(lanes.where_above([x, y], a, b), &mut out[0]);
+            lanes.store(lanes.where_nan(x, a, b), &mut out[1]);
+            lanes.store(lanes.relu(x), &mut out[2]);
+            out
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_chooses_alike() {
+        let special = [0.0, -0.0, 1.0, -1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1e-45];
+        for y in special {
+            let expected = [
+                special.map(|x| if x > y { 1.0 } else { 2.0 }),
+                special.map(|x| if x.is_nan() { 1.0 } else { 2.0 }),
+                special.map(|x| if x < 0.0 { 0.0 } else { x }),
+            ];
+            for instructions in Instructions::available() {
+                let got = run_with(instructions, Choices(&special, y));
+                assert_eq!(
+                    got.map(|row| row.map(f32::to_bits)),
+                    expected.map(|row| row.map(f32::to_bits)),
+                    "{y} with {instructions:?}"
+                );
             }
         }
     }

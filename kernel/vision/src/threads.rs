@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 /// Runs parallel work on this process's pool, or on the pool whose thread calls.
 ///
@@ -19,6 +19,51 @@ pub(crate) fn install<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     match pool() {
         Some(pool) => pool.install(work),
         None => work(),
+    }
+}
+
+/// Works on every part, on the calling thread and on those of this process's pool (or the pool whose
+/// thread calls): whoever is free takes the next part.
+///
+/// The caller works along because to wake a thread costs as much as some dozens of images, and to
+/// wait for one again as much.
+pub(crate) fn share<P: Send>(
+    parts: impl ExactSizeIterator<Item = P> + Send,
+    work: impl Fn(P) + Sync,
+) {
+    let n_parts = parts.len();
+    let parts = Mutex::new(parts);
+    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(part) = next() {
+            work(part);
+        }
+    };
+    let helpers = count().min(n_parts).saturating_sub(1);
+    let pool = if rayon::current_thread_index().is_some() { None } else { pool() };
+    match pool {
+        Some(pool) => pool.in_place_scope(|scope| with_helpers(scope, helpers, &work)),
+        None => rayon::in_place_scope(|scope| with_helpers(scope, helpers, &work)),
+    }
+}
+
+/// Works here and on that many other threads.
+fn with_helpers<'scope>(
+    scope: &Scope<'scope>,
+    helpers: usize,
+    work: &'scope (impl Fn() + Sync + 'scope),
+) {
+    for _ in 0..helpers {
+        scope.spawn(move |_| work());
+    }
+    work();
+}
+
+/// How many threads [`share`] works on.
+pub(crate) fn count() -> usize {
+    match pool() {
+        Some(pool) if rayon::current_thread_index().is_none() => pool.current_num_threads(),
+        _ => rayon::current_num_threads(),
     }
 }
 
@@ -49,5 +94,21 @@ mod tests {
         assert!(install(name).starts_with("momentum-vis-"));
         let other = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         assert_eq!(other.install(|| install(rayon::current_num_threads)), 1);
+    }
+
+    #[test]
+    fn every_part_is_worked_on_once() {
+        let check = |n_parts: usize| {
+            let mut done = vec![0; n_parts];
+            share(done.iter_mut().enumerate(), |(i, done)| *done += i + 1);
+            assert!(done.iter().copied().eq(1..=n_parts), "{done:?}");
+        };
+        for threads in [1, 2, 4] {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for n_parts in [0, 1, 3, 100] {
+                pool.install(|| check(n_parts));
+            }
+        }
+        check(10);
     }
 }

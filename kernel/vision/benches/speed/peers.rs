@@ -77,7 +77,8 @@ pub(crate) fn install(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()
     let folder = folder.canonicalize()?;
     if PYTHON_PEERS.into_iter().any(&wanted) {
         let python = python_in(&folder);
-        if !python.is_file() {
+        // The last thing that venv writes: where it is missing, so may be the rest.
+        if !python.with_file_name("pip").is_file() {
             let base = std::env::var_os("PYTHON").unwrap_or("python3".into());
             done(Command::new(base).args(["-m", "venv"]).arg(folder.join("venv")))?;
         }

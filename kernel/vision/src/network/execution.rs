@@ -7,19 +7,19 @@
 //! batch. The sums are the same as those of the layers: one order, whatever the number of threads.
 
 mod head;
+mod ready;
 mod stepper;
 #[cfg(test)]
 mod tests;
 mod trunk;
 
+pub(super) use ready::Ready;
 pub(crate) use stepper::Stepper;
 
 use super::plan::{Planned, PlannedKind};
 use crate::convolution::{Convolution, Filters, Weights};
 use crate::pooling::MaxPooling;
-use crate::threads;
 use head::LinearStage;
-use std::sync::{Mutex, PoisonError};
 use trunk::{Kept, MapStage, Trunk};
 
 /// The stages of a network.
@@ -94,14 +94,14 @@ impl Execution {
         }
     }
 
-    /// Works out the scores, `[batch, classes]`, which are then the last of the memory's features.
+    /// Works out the scores, `[batch, classes]`, which are then the last of the memory's features, and
+    /// keeps what the way back needs.
     fn forward(
         &self,
         parameters: &[Vec<f32>],
         filters: &[Filters],
         images: &[f32],
         memory: &mut Memory,
-        keep: bool,
     ) {
         let batch = images.len() / self.image_len();
         let has_maps = !self.trunk.stages().is_empty();
@@ -109,7 +109,7 @@ impl Execution {
         features.resize_with(self.head.len() + 1, Vec::new);
         if has_maps {
             features[0].resize(batch * self.head[0].inputs, 0.0);
-            self.trunk.forward(filters, images, kept, &mut features[0], keep);
+            self.trunk.forward(filters, images, kept, &mut features[0]);
         }
         let head = &parameters[2 * self.trunk.stages().len()..];
         for ((i, stage), pair) in self.head.iter().enumerate().zip(head.chunks_exact(2)) {
@@ -147,34 +147,5 @@ impl Execution {
         if has_maps {
             self.trunk.backward(filters, images, kept, dy, &mut gradients[..2 * n_maps]);
         }
-    }
-}
-
-/// A network's parameters, ready to answer; made anew when one of them changes.
-#[derive(Debug)]
-pub(super) struct Ready {
-    execution: Execution,
-    parameters: Vec<Vec<f32>>,
-    filters: Vec<Filters>,
-    memories: Mutex<Vec<Memory>>,
-}
-
-impl Ready {
-    pub(super) fn new(execution: Execution, parameters: Vec<Vec<f32>>) -> Self {
-        let mut filters = Vec::new();
-        execution.arrange(&parameters, false, &mut filters);
-        Ready { execution, parameters, filters, memories: Mutex::default() }
-    }
-
-    /// Scores, `[batch, classes]`, of a whole number of images.
-    pub(super) fn scores(&self, images: &[f32]) -> Vec<f32> {
-        let lock = || self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut memory = lock().pop().unwrap_or_default();
-        threads::install(|| {
-            self.execution.forward(&self.parameters, &self.filters, images, &mut memory, false);
-        });
-        let scores = memory.features.last().cloned().unwrap_or_default();
-        lock().push(memory);
-        scores
     }
 }

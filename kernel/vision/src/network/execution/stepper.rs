@@ -47,7 +47,7 @@ impl Stepper {
         let Stepper { execution, parameters, filters, memory, .. } = self;
         threads::install(|| {
             execution.arrange(parameters, true, filters);
-            execution.forward(parameters, filters, images, memory, true);
+            execution.forward(parameters, filters, images, memory);
         });
         Ok(self.memory.features.last().map_or(&[], Vec::as_slice))
     }

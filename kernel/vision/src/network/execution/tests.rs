@@ -77,6 +77,22 @@ fn other_networks_run_layer_by_layer() {
 }
 
 #[test]
+fn threads_do_not_change_scores() {
+    let network = Cnn::on([1, 12, 12]).conv(6, 5).relu().max_pool(2).hidden(20).classes(3).unwrap();
+    // Batches below, at and above what a thread takes at a time, and one image after the other.
+    for batch in [1, 7, 36, 100] {
+        let images = random(batch * 144, 3);
+        let singly = images.chunks(144).flat_map(|image| network.scores(image.to_vec()).unwrap());
+        let expected: Vec<f32> = singly.collect();
+        for threads in [1, 2, 4] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let scores = pool.install(|| network.scores(images.clone()).unwrap());
+            assert_eq!(scores, expected, "{batch} images, {threads} threads");
+        }
+    }
+}
+
+#[test]
 fn scores_follow_the_weights() {
     let mut network = Mlp::on([1, 2, 2]).seed(1).classes(2).unwrap();
     assert_ne!(network.scores(vec![1.0; 4]).unwrap(), [5.0, 6.0]);

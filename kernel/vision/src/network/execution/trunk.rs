@@ -62,7 +62,6 @@ pub(super) struct Kept {
 struct Buffers {
     scratch: Scratch,
     maps: Vec<f32>,
-    places: Vec<u8>,
     /// A convolution's answer before its pooling, or its gradient.
     whole: Vec<f32>,
     /// Gradients that come from behind, and that go on.
@@ -111,35 +110,23 @@ impl Trunk {
         self.stages.iter().map(|stage| stage.convolution.n_sums()).sum()
     }
 
-    /// From images, `[batch, channels, pixels]`, to features, `[batch, channels, pixels]`.
+    /// From images, `[batch, channels, pixels]`, to features, `[batch, channels, pixels]`, and what
+    /// the way back needs.
     pub(super) fn forward(
         &self,
         filters: &[Filters],
         images: &[f32],
         kept: &mut Kept,
         features: &mut [f32],
-        keep: bool,
     ) {
         let batch = images.len() / self.image_len();
         let features_len = features.len() / batch;
-        let pairs = images.par_chunks_exact(self.image_len());
-        let pairs = pairs.zip(features.par_chunks_exact_mut(features_len));
-        if !keep {
-            return pairs.for_each(|(image, features)| {
-                BUFFERS.with_borrow_mut(|buffers| {
-                    let (mut maps, mut places) =
-                        (std::mem::take(&mut buffers.maps), std::mem::take(&mut buffers.places));
-                    maps.resize(self.maps_len(), 0.0);
-                    places.resize(self.places_len(), 0);
-                    self.forward_image(filters, image, &mut maps, &mut places, features, buffers);
-                    (buffers.maps, buffers.places) = (maps, places);
-                });
-            });
-        }
         kept.maps.resize(batch * self.maps_len(), 0.0);
         // One more for each image, so that the chunks are not empty where nothing is pooled.
         kept.places.resize(batch * (self.places_len() + 1), 0);
-        pairs
+        images
+            .par_chunks_exact(self.image_len())
+            .zip(features.par_chunks_exact_mut(features_len))
             .zip(kept.maps.par_chunks_exact_mut(self.maps_len()))
             .zip(kept.places.par_chunks_exact_mut(self.places_len() + 1))
             .for_each(|(((image, features), maps), places)| {
@@ -149,6 +136,21 @@ impl Trunk {
             });
     }
 
+    /// [`Trunk::forward`] on the calling thread, with nothing kept.
+    pub(super) fn answer(&self, filters: &[Filters], images: &[f32], features: &mut [f32]) {
+        let images = images.chunks_exact(self.image_len());
+        let features_len = features.len() / images.len();
+        BUFFERS.with_borrow_mut(|buffers| {
+            let mut maps = std::mem::take(&mut buffers.maps);
+            maps.resize(self.maps_len(), 0.0);
+            for (image, features) in images.zip(features.chunks_exact_mut(features_len)) {
+                self.forward_image(filters, image, &mut maps, &mut [], features, buffers);
+            }
+            buffers.maps = maps;
+        });
+    }
+
+    /// Places are written only if there is room for them.
     fn forward_image(
         &self,
         filters: &[Filters],
@@ -165,12 +167,14 @@ impl Trunk {
         let (mut x, mut channels) = (if turned.is_empty() { image } else { turned }, self.channels);
         for (stage, filters) in self.stages.iter().zip(filters) {
             let (y, after) = rest.split_at_mut(stage.output_len());
-            let (stage_places, after_places) = places.split_at_mut(stage.n_places());
+            let (stage_places, after_places) =
+                places.split_at_mut(stage.n_places().min(places.len()));
             let convolution = &stage.convolution;
             match &stage.pool {
                 Some(pool) => {
-                    buffers.whole.resize(convolution.output_len(), 0.0);
-                    convolution.forward_image(filters, x, &mut buffers.whole, &mut buffers.scratch);
+                    buffers.whole.resize(convolution.output_len() + SLACK, 0.0);
+                    let whole = &mut buffers.whole[..convolution.output_len()];
+                    convolution.forward_image(filters, x, whole, &mut buffers.scratch);
                     pool.forward_last(&buffers.whole, stage.channels, stage.relu, y, stage_places);
                 }
                 None => {
