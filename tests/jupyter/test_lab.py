@@ -8,6 +8,7 @@ import threading
 
 import nbformat
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from repository import PATIENCE, has_library_sources
 from written import notebook
@@ -53,6 +54,10 @@ def opened(lab, chromium, name: str, *sources: str):
 def run_all(page):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
+
+
+def first_cell(page):
+    return page.locator(".jp-CodeCell .cm-content").first
 
 
 def last_cell(page):
@@ -105,40 +110,51 @@ def test_figures_live_updates_and_tables(lab, chromium, pictures):
     page.close()
 
 
+def ask_until(page, ask, answer) -> None:
+    """Asks until the answer can be seen.
+
+    The first question starts the analyst: JupyterLab may not wait for so long, and shows an empty
+    box or none; a reader asks again.
+    """
+    for _ in range(40):
+        ask()
+        try:
+            answer.wait_for(timeout=5_000)
+            return
+        except PlaywrightTimeout:
+            page.keyboard.press("Escape")
+    pytest.fail(f"no answer like {answer}")
+
+
 @pytest.mark.skipif(not has_library_sources(), reason="rust-src is not installed")
 def test_completion_and_inspection(lab, chromium, pictures):
     page = opened(lab, chromium, "asking.ipynb", "let wonderful = vec![3, 1, 2];", "wonderful.so")
-    page.locator(".jp-CodeCell").first.locator(".cm-content").click()
+    first_cell(page).click()
     page.keyboard.press("Shift+Enter")
     page.get_by_text("[1]:", exact=True).wait_for(timeout=PATIENCE * 1000)
     completer = page.locator(".jp-Completer")
-    # The first question starts the analyst: JupyterLab may not wait for so long, a reader asks again.
-    for _ in range(40):
+
+    def complete():
         last_cell(page).click()
         page.keyboard.press("End")
         page.keyboard.press("Tab")
-        try:
-            completer.get_by_text("sort_by_key", exact=False).first.wait_for(timeout=3_000)
-            break
-        except Exception:
-            page.keyboard.press("Escape")
-    assert completer.get_by_text("sort_unstable", exact=False).count() >= 1
+
+    ask_until(page, complete, completer.get_by_text("sort_by_key").first)
+    assert completer.get_by_text("sort_unstable").count() >= 1
     page.screenshot(path=pictures / "jupyterlab-completion.png")
+    # While it is open, Shift+Tab is the completer's.
     page.keyboard.press("Escape")
-    page.locator(".jp-CodeCell").first.locator(".cm-content").get_by_text("wonderful").click()
+    completer.wait_for(state="hidden")
     tooltip = page.locator(".jp-Tooltip")
-    said = ""
-    # As with completion: who gets no answer asks again.
-    for _ in range(10):
+
+    def inspect():
+        first_cell(page).get_by_text("wonderful").click()
         page.keyboard.press("Shift+Tab")
-        try:
-            tooltip.first.wait_for(timeout=5_000)
-            said = tooltip.first.inner_text()
-            break
-        except Exception:
-            page.locator(".jp-CodeCell").first.locator(".cm-content").get_by_text("wonderful").click()
+
+    ask_until(page, inspect, tooltip.get_by_text("defined in cell [1]").first)
     # In its own cell the name is not a variable yet: rust-analyzer does not see through `vec!`.
-    assert "let wonderful: Vec<" in said and "defined in cell [1]" in said, said
+    said = tooltip.inner_text()
+    assert "let wonderful: Vec<" in said, said
     page.screenshot(path=pictures / "jupyterlab-inspection.png")
     page.close()
 
