@@ -8,6 +8,7 @@
 //! show("97.3 %"); // a text as it is, without quotes
 //! ```
 
+mod arguments;
 mod bundle;
 mod channel;
 pub mod comm;
@@ -28,6 +29,10 @@ pub mod variables;
 pub use momentum_memory as memory;
 pub use momentum_vision as vision;
 
+// Under their own names as well: so the compiler calls types of theirs that a variable may have.
+#[doc(hidden)]
+pub use {momentum_memory, momentum_vision, schemars, serde};
+
 pub use bundle::{Bundle, Show, escape};
 pub use channel::{clear_output, input, password, show, show_as, update};
 pub use display::{html, image, latex, markdown, png, svg, table, vega_lite};
@@ -47,6 +52,6 @@ pub mod prelude {
     pub use crate::{
         Bundle, LastExpression, ProgressBar, Show, clear_output, comm, download, escape, fit_live,
         html, image, input, latex, markdown, memory, password, png, progress, serde_json, show,
-        show_as, svg, table, update, vega_lite, vision,
+        show_as, svg, table, tool_arguments, update, vega_lite, vision,
     };
 }

@@ -37,7 +37,7 @@ mod window;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub use self::cancellation::Cancellation;
 pub use self::clock::Clock;
@@ -54,6 +54,7 @@ pub use self::sleep::SleepTimeAgent;
 pub use self::team::{Delivery, Team};
 pub use self::timer::Timer;
 pub use self::window::WindowConfig;
+use crate::agent::keeping::KeptQueue;
 use crate::client::ClientError;
 use crate::message::{ToolCall, ToolDefinition};
 use crate::runtime::RuntimeError;
@@ -175,7 +176,9 @@ pub struct Agent {
     memory: CoreMemory,
     /// The versions of the blocks that the model has seen.
     seen: Arc<Mutex<BTreeMap<BlockId, u64>>>,
-    queue: Queue,
+    /// Put together when it is first looked at.
+    queue: OnceLock<Queue>,
+    kept_queue: KeptQueue,
     /// Messages of the step that goes on, whole, on their way into recall storage.
     unkept: Vec<NewMessage>,
     /// Whether the agent was there before it was opened.
@@ -227,11 +230,6 @@ impl Agent {
         BlockHistory::read(self.storage.as_ref(), block, label)
     }
 
-    /// The queue of messages.
-    pub fn queue(&self) -> &Queue {
-        &self.queue
-    }
-
     /// The main context as it would be compiled now.
     ///
     /// # Errors
@@ -244,7 +242,7 @@ impl Agent {
             memory: &self.memory,
             n_messages: n_messages + self.unkept.len() as u64,
             n_passages,
-            queue: &self.queue,
+            queue: self.queue(),
             tools: &self.offered(),
             window: self.window,
             counter: &self.counter,

@@ -5,11 +5,8 @@
 //! but of the compilation.
 //!
 //! ```
-//! use dfdx::optim::Adam;
-//! use dfdx::prelude::{Backward, Const, Cpu, DeviceBuildExt, ModuleMut, Optimizer, Tensor};
-//! use dfdx::prelude::{AsArray, TensorFromVec, Trace};
 //! use momentum_vision::loss::cross_entropy;
-//! use momentum_vision::typed::{Conv, Flatten, Linear, MaxPool, Relu, scores};
+//! use momentum_vision::typed::*; // the layers, and what is needed of dfdx
 //!
 //! type Net = (
 //!     (Conv<1, 4, 3>, Relu, MaxPool<2>), // 1 x 10 x 10 becomes 4 x 8 x 8, then 4 x 4 x 4
@@ -117,6 +114,13 @@ mod normalisation;
 mod window;
 
 pub use crate::layer::{Identity, Relu, Residual};
+#[doc(no_inline)]
+pub use dfdx::optim::{Adam, Sgd};
+#[doc(no_inline)]
+pub use dfdx::prelude::{
+    AsArray, Backward, Const, Cpu, DeviceBuildExt, Module, ModuleMut, Optimizer, Tensor,
+    TensorFromVec, Trace,
+};
 pub use layer::{AvgPool, Conv, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool, scores};
 pub use normalisation::BatchNorm;
 pub use window::{Fits, Window};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::agent::cancellation::Cancellation;
 use crate::agent::clock::Clock;
 use crate::agent::core_memory::{Block, CoreMemory};
+use crate::agent::keeping::KeptQueue;
 use crate::agent::model::Model;
 use crate::agent::observer::{Observer, StepEvent};
 use crate::agent::queue::Queue;
@@ -77,7 +78,8 @@ impl Agent {
             instructions: INSTRUCTIONS.trim_end().to_owned(),
             memory: CoreMemory::default(),
             seen: Arc::default(),
-            queue: Queue::default(),
+            queue: Queue::default().into(),
+            kept_queue: KeptQueue::default(),
             unkept: Vec::new(),
             is_old: false,
             is_warned: false,

@@ -83,8 +83,8 @@ fn author(edit: &BlockEdit) -> String {
 
 /// The lines that went (false) and came (true).
 fn changes(edit: &BlockEdit) -> Vec<(bool, String)> {
-    let before = edit.before.as_deref().unwrap_or_default();
-    let diff = TextDiff::from_lines(before, &edit.after);
+    let (before, after) = (ended(edit.before.as_deref().unwrap_or_default()), ended(&edit.after));
+    let diff = TextDiff::from_lines(&before, &after);
     let changes = diff.iter_all_changes().filter_map(|change| {
         let line = change.value().trim_end_matches('\n').to_owned();
         match change.tag() {
@@ -93,10 +93,12 @@ fn changes(edit: &BlockEdit) -> Vec<(bool, String)> {
             ChangeTag::Equal => None,
         }
     });
-    // A line that only got a line break behind it did not change.
-    let all: Vec<_> = changes.collect();
-    let moved = |(added, line): &(bool, String)| !all.contains(&(!added, line.clone()));
-    all.iter().filter(|change| moved(change)).cloned().collect()
+    changes.collect()
+}
+
+/// The text with a line break behind its last line too: a line that only got one did not change.
+fn ended(text: &str) -> String {
+    if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
 }
 
 /// A line an edit, and a line for each line that went or came.
@@ -119,6 +121,21 @@ mod tests {
 
     use crate::agent::{Agent, Block};
     use crate::tutor::RuleBasedTutor;
+
+    #[test]
+    fn a_line_that_moves_goes_and_comes() {
+        let check = |before: &str, after: &str, expected: &[(bool, &str)]| {
+            let agent = Agent::new(RuleBasedTutor).with_block(Block::new("a", before)).unwrap();
+            let mut edit = agent.block_history("a").unwrap().edits.remove(0);
+            (edit.before, edit.after) = (Some(before.into()), after.into());
+            let found = super::changes(&edit);
+            let found: Vec<_> = found.iter().map(|(added, line)| (*added, line.as_str())).collect();
+            assert_eq!(found, expected, "{before:?} to {after:?}");
+        };
+        check("one\ntwo\nthree", "two\nthree\none", &[(false, "one"), (true, "one")]);
+        check("one", "one\ntwo", &[(true, "two")]);
+        check("one\n", "one", &[]);
+    }
 
     #[test]
     fn a_history_reads_from_the_first_edit_to_the_last() {

@@ -1,5 +1,7 @@
 //! What an agent keeps in its storage: messages step by step, and the state of its queue.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::agent::core_memory::Block;
@@ -7,17 +9,53 @@ use crate::agent::executor;
 use crate::agent::queue::Queue;
 use crate::agent::{Agent, AgentError};
 use crate::message::{Message, Role};
-use crate::storage::{MessageFilter, NewMessage, PageRequest, StorageError};
+use crate::storage::{MessageFilter, NewMessage, PageRequest, StorageError, StoredMessage};
+use crate::tokens::TokenCounter;
 
 /// The key under which the state of the queue is kept.
 const QUEUE: &str = "queue";
 
 /// The queue is the messages from a position on, and the summary of the ones before.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct QueueState {
     from: u64,
     n_evicted: u64,
     summary: Option<String>,
+}
+
+/// What the storage has of a queue. Its tokens are not counted yet: the list of a model's tokens
+/// alone takes a fifth of a second to build, and who opens an agent to read its blocks needs none.
+#[derive(Debug, Default)]
+pub(crate) struct KeptQueue {
+    state: QueueState,
+    messages: Vec<StoredMessage>,
+}
+
+impl KeptQueue {
+    /// Puts the queue together, every message cut to `longest` tokens and the summary to
+    /// `summary_limit`.
+    fn count(&self, longest: usize, summary_limit: usize, counter: &TokenCounter) -> Queue {
+        let mut queue = Queue::default();
+        queue.set_n_evicted(self.state.n_evicted);
+        for stored in &self.messages {
+            let message = without_speech(stored.message.clone());
+            let opens = match message.role {
+                Role::User => true,
+                Role::System => !message.text.starts_with(super::pressure::WARNING),
+                _ => false,
+            };
+            // A result without its call is of no use to a model, and some endpoints refuse it.
+            if message.role != Role::Tool || !queue.is_empty() {
+                queue.push(message, opens, longest, counter);
+                queue.set_positions(stored.position);
+            }
+        }
+        queue.end_turn();
+        if let Some(summary) = &self.state.summary {
+            queue.set_summary(summary, summary_limit, counter);
+        }
+        queue
+    }
 }
 
 impl Agent {
@@ -44,29 +82,29 @@ impl Agent {
                 QueueState { from: n_messages.saturating_sub(1_000), n_evicted: 0, summary: None }
             }
         };
-        self.queue = Queue::default();
-        self.queue.set_n_evicted(state.n_evicted);
         let filter = MessageFilter { from_position: Some(state.from), ..MessageFilter::default() };
-        let kept = self.storage.messages(&self.id, &filter, PageRequest::all())?;
-        for stored in kept.items {
-            let message = without_speech(stored.message);
-            let opens = match message.role {
-                Role::User => true,
-                Role::System => !message.text.starts_with(super::pressure::WARNING),
-                _ => false,
-            };
-            // A result without its call is of no use to a model, and some endpoints refuse it.
-            if message.role != Role::Tool || !self.queue.is_empty() {
-                let longest = self.longest_message();
-                self.queue.push(message, opens, longest, &self.counter);
-            }
-        }
-        self.queue.set_positions(state.from);
-        self.queue.end_turn();
-        if let Some(summary) = &state.summary {
-            self.queue.set_summary(summary, self.window.summary_limit(), &self.counter);
-        }
+        let messages = self.storage.messages(&self.id, &filter, PageRequest::all())?.items;
+        self.kept_queue = KeptQueue { state, messages };
+        self.queue = OnceLock::new();
         Ok(())
+    }
+
+    /// The queue of messages.
+    pub fn queue(&self) -> &Queue {
+        self.queue.get_or_init(|| {
+            let summary_limit = self.window.summary_limit();
+            self.kept_queue.count(self.longest_message(), summary_limit, &self.counter)
+        })
+    }
+
+    /// The queue, to be changed.
+    ///
+    /// # Panics
+    /// Never: the queue is put together right before.
+    pub(crate) fn queue_mut(&mut self) -> &mut Queue {
+        self.queue();
+        self.kept_queue.messages = Vec::new();
+        self.queue.get_mut().expect("put together right before")
     }
 
     /// The most tokens that one message takes in the queue; recall storage has the whole.
@@ -78,15 +116,15 @@ impl Agent {
     pub(crate) fn push(&mut self, message: Message, opens_turn: bool) {
         let whole = NewMessage::new(with_speech(message.clone()), self.clock.now());
         self.unkept.push(whole);
-        let longest = self.longest_message();
-        self.queue.push(message, opens_turn, longest, &self.counter);
+        let (longest, counter) = (self.longest_message(), self.counter.clone());
+        self.queue_mut().push(message, opens_turn, longest, &counter);
     }
 
     /// Keeps the messages of a step in recall storage, all or none.
     pub(crate) fn keep(&mut self) -> Result<(), AgentError> {
         if !self.unkept.is_empty() {
             let first = self.storage.append_messages(&self.id, &self.unkept)?;
-            self.queue.set_positions(first);
+            self.queue_mut().set_positions(first);
             self.unkept.clear();
         }
         Ok(())
@@ -96,9 +134,9 @@ impl Agent {
     pub(crate) fn keep_queue_state(&self) -> Result<(), AgentError> {
         let n_messages = self.storage.agent(&self.id)?.map_or(0, |record| record.n_messages);
         let state = QueueState {
-            from: self.queue.first_position().unwrap_or(n_messages),
-            n_evicted: self.queue.n_evicted(),
-            summary: self.queue.summary().map(str::to_owned),
+            from: self.queue().first_position().unwrap_or(n_messages),
+            n_evicted: self.queue().n_evicted(),
+            summary: self.queue().summary().map(str::to_owned),
         };
         let text = serde_json::json!(state).to_string();
         Ok(self.storage.set_state(&self.id, QUEUE, &text)?)
@@ -112,7 +150,7 @@ impl Agent {
     pub fn start_afresh(&mut self) -> Result<(), AgentError> {
         self.held = None;
         self.unkept.clear();
-        self.queue = Queue::default();
+        self.queue = Queue::default().into();
         self.is_warned = false;
         self.keep_queue_state()
     }

@@ -53,14 +53,16 @@ impl Agent {
     /// rest of the prompt takes.
     fn evict(&mut self, fixed: usize) -> Result<(), AgentError> {
         let reserved = fixed + self.window.summary_limit() + SLACK;
-        let evicted = self.queue.evict_to(self.window.evict_to().saturating_sub(reserved));
+        let goal = self.window.evict_to().saturating_sub(reserved);
+        let evicted = self.queue_mut().evict_to(goal);
         if evicted.is_empty() {
             return Ok(());
         }
         self.is_warned = false;
         self.tell(&StepEvent::Evicted { n_messages: evicted.len() });
         let text = self.summarise(&evicted);
-        self.queue.set_summary(&text, self.window.summary_limit(), &self.counter);
+        let (limit, counter) = (self.window.summary_limit(), self.counter.clone());
+        self.queue_mut().set_summary(&text, limit, &counter);
         self.keep_queue_state()
     }
 
@@ -68,7 +70,7 @@ impl Agent {
     /// the whole window, and neither the turn's limit of steps nor its budget. When it fails, what
     /// stands there instead says so.
     fn summarise(&self, evicted: &[Message]) -> String {
-        let mut before = self.queue.summary().map(str::to_owned);
+        let mut before = self.queue().summary().map(str::to_owned);
         let limit = self.window.prompt_limit();
         let portions =
             summary::portions(evicted, limit, self.window.summary_limit() + SLACK, &self.counter);
@@ -103,10 +105,11 @@ impl Agent {
         let limit = self.window.prompt_limit();
         for with_summary in [true, false] {
             if !with_summary {
-                self.queue.clear_summary();
+                self.queue_mut().clear_summary();
             }
-            let beside = context.fixed_tokens() + self.queue.summary_tokens() + SLACK;
-            if limit > beside && self.queue.shrink_to(limit - beside, &self.counter) {
+            let beside = context.fixed_tokens() + self.queue().summary_tokens() + SLACK;
+            let counter = self.counter.clone();
+            if limit > beside && self.queue_mut().shrink_to(limit - beside, &counter) {
                 context = self.context()?;
                 if context.n_tokens() <= limit {
                     return Ok(context);

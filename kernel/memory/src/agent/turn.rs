@@ -125,12 +125,12 @@ impl Agent {
             }
             Err(error) => {
                 self.unkept.clear();
-                self.queue.drop_unkept();
-                self.queue.end_turn();
+                self.queue_mut().drop_unkept();
+                self.queue_mut().end_turn();
                 return Err(error);
             }
         };
-        self.queue.end_turn();
+        self.queue_mut().end_turn();
         let Turn { mut trace, before, .. } = turn;
         if outcome == Outcome::Answered {
             self.tell(&StepEvent::Answered(trace.answer()));

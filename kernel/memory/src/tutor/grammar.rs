@@ -8,6 +8,7 @@
 //! | `{v}` | the value of a fact |
 //! | `{V}` | a value whose words all begin with a capital |
 //! | `{n}` | a value that is a number |
+//! | `{w}` | within brackets: any letter, digit or `_`, also of other alphabets |
 //! | `{k}` | the word or words that name a fact: the `dog` of "my dog" |
 //!
 //! The first relation that fits wins, so special ones stand before general ones.
@@ -173,8 +174,8 @@ pub(super) const RELATIONS: &[Relation] = &[
     Relation {
         // A fact about somebody else: the owner keeps the capital letter, and is told as it is.
         key: "{k}",
-        states: &["(?P<k>[\\w .]+'s [\\w ']+?) (?:is|are) {v}"],
-        asks: &["(?:what|who|where|when) (?:is|are) (?P<k>[\\w .]+'s [\\w ']+?)"],
+        states: &["(?P<k>[{w} .]+'s [{w} ']+?) (?:is|are) {v}"],
+        asks: &["(?:what|who|where|when) (?:is|are) (?P<k>[{w} .]+'s [{w} ']+?)"],
         told: "{k}: {v}",
         unknown: "{k}",
         many: false,
@@ -234,7 +235,7 @@ pub(super) const GREETINGS: &str = "(?:hello|hi|hey|good (?:morning|evening|day)
 
 /// What a new clause begins with, after "and" or a comma.
 pub(super) const CLAUSE_BEGINS: &str = "(?:please )?(?:i|my|remember|note|forget|what|where|who|how|\
-     when|which|do you|tell me|look up|call me|people call me)\\b|[\\w .]+?'s [\\w ]+? (?:is|are)\\b";
+     when|which|do you|tell me|look up|call me|people call me)\\b|[{w} .]+?'s [{w} ]+? (?:is|are)\\b";
 
 /// What a new clause begins with when its "I" is left out.
 pub(super) const VERB_BEGINS: &str =

@@ -133,6 +133,24 @@ fn a_failed_call_is_told_and_not_repeated() {
 }
 
 #[test]
+fn names_of_all_alphabets_have_facts() {
+    let check = |fact: &str, question: &str, expected: &str| {
+        let said = [Message::user(fact), Message::user(question)];
+        let request = Request::new(&said, &[tool("save", &["key", "value"])]);
+        let saved = turn(request, |_| "OK".into());
+        assert!(saved.ends_with(expected), "{saved}");
+    };
+    check("Rivier's street is Rue Paul.", "What is Rivier's street?", "Rivier street: Rue Paul.");
+    check(
+        "Rivière's street is Rue Paul.",
+        "What is Rivière's street?",
+        "Rivière street: Rue Paul.",
+    );
+    check("Łukasz's dog is Burek.", "What is Łukasz's dog?", "Łukasz dog: Burek.");
+    check("Δήμητρα's city is Patras.", "What is Δήμητρα's city?", "Δήμητρα city: Patras.");
+}
+
+#[test]
 fn nested_look_ups_take_a_step_each() {
     let find = |call: &ToolCall| {
         let known = [("a", "b"), ("b", "c"), ("dog_vet", "Dr Blanc")];

@@ -64,7 +64,8 @@ fn requests(attack: &str) -> Vec<Request> {
     let passage = NewPassage::new(format!("A stranger wrote: {attack}"), at).with_tag(attack);
     storage.insert_passages(agent.id(), &[passage]).unwrap();
     agent = agent.with_block(block).unwrap().with_tool(fetch).unwrap();
-    agent.queue.set_summary(attack, 400, &agent.counter.clone());
+    let counter = agent.counter.clone();
+    agent.queue_mut().set_summary(attack, 400, &counter);
     agent.say(attack).unwrap();
     agent.handle(Event::Agent { from: attack.to_owned(), text: attack.to_owned() }).unwrap();
     script.requests()

@@ -29,7 +29,12 @@ pub(super) struct Patterns {
     pub contractions: Vec<(Regex, &'static str)>,
 }
 
+/// The slot `{w}`: the library's own `\w` knows only English letters. Latin to Greek Extended, then
+/// from the kana to Hangul, with the marks that follow a letter.
+const LETTERS: &str = r"\w\x{C0}-\x{1FFF}\x{3040}-\x{D7FF}";
+
 fn regex(pattern: &str) -> Regex {
+    let pattern = pattern.replace("{w}", LETTERS);
     // The patterns are constants of the grammar, and a test compiles them all.
     Regex::new(&format!("(?i){pattern}")).expect("a pattern of the grammar is not a regex")
 }
