@@ -18,7 +18,7 @@ use crate::report;
 /// Exits with 1 when something is found. No address of the web is asked.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  momentum check --rerun --format github\n  momentum check --allow stale-environment"
+    after_help = "Examples:\n  momentum check --rerun --format github\n  momentum check --rerun --exact\n  momentum check --allow stale-environment"
 )]
 pub(crate) struct Arguments {
     /// The series: the folder with momentum.yaml, or with journal/momentum.yaml
@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// How far numbers may be apart with --rerun, as a share of the larger one
     #[arg(long, default_value_t = 1e-6, value_name = "SHARE")]
     tolerance: f64,
+    /// With --rerun, outputs must be the same byte for byte, pictures as well
+    #[arg(long, requires = "rerun", conflicts_with = "tolerance")]
+    exact: bool,
     /// Leave out cells with this tag with --rerun; can be given several times
     #[arg(long = "skip-tag", default_value = "nondeterministic", value_name = "TAG")]
     skip_tags: Vec<String>,
@@ -76,6 +79,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
         found.allow(&[Rule::NotReproduced]);
         let config = ComparisonConfig {
             tolerance: arguments.tolerance,
+            exact: arguments.exact,
             skip: arguments.skip_tags.clone(),
             ..ComparisonConfig::default()
         };

@@ -24,13 +24,20 @@ pub struct ComparisonConfig {
     pub tolerance: f64,
     /// How large a share of a picture's pixels may differ.
     pub pixels: f64,
+    /// Whether what is the same so far must be the same byte for byte as well.
+    pub exact: bool,
     /// Cells with one of these tags are not compared.
     pub skip: Vec<String>,
 }
 
 impl Default for ComparisonConfig {
     fn default() -> Self {
-        Self { tolerance: 1e-6, pixels: 0.001, skip: vec![NONDETERMINISTIC.to_owned()] }
+        Self {
+            tolerance: 1e-6,
+            pixels: 0.001,
+            exact: false,
+            skip: vec![NONDETERMINISTIC.to_owned()],
+        }
     }
 }
 
@@ -130,7 +137,10 @@ fn cell_difference(cell: &Cell, again: &[Output], config: &ComparisonConfig) -> 
     let mut lines = String::new();
     for n in 0..cell.outputs.len().max(again.len()) {
         let said = match (cell.outputs.get(n), again.get(n)) {
-            (Some(old), Some(new)) => output_difference(old, new, config),
+            (Some(old), Some(new)) => output_difference(old, new, config).or_else(|| {
+                let other_bytes = config.exact && old != new;
+                other_bytes.then(|| format!("output {} has other bytes: {}\n", n + 1, kind(old)))
+            }),
             (Some(old), None) => Some(format!("output {} is gone: {}\n", n + 1, kind(old))),
             (None, Some(new)) => {
                 Some(format!("output {} is new: {}\n{}", n + 1, kind(new), start(new)))

@@ -1,14 +1,17 @@
 """The lessons run under `momentum run`, nbclient and nbconvert with the same outputs."""
 
+import json
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
 from outputs import assert_same
-from repository import LESSONS, PATIENCE
+from repository import LESSONS, PATIENCE, ROOT
 
 NAMES = [lesson.name for lesson in LESSONS]
 
@@ -43,11 +46,22 @@ def test_the_committed_outputs_are_those_of_a_fresh_run(executed, name):
     assert_same(parse(executed[name]), parse(committed.read_bytes()))
 
 
-def test_a_second_run_writes_the_same_bytes(executed, lessons, momentum):
-    paths = [lessons / name for name in NAMES]
-    subprocess.run([momentum, "run", *paths], check=True, timeout=PATIENCE)
-    for path in paths:
-        assert path.read_bytes() == executed[path.name], f"{path.name} differs"
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_check_runs_all_lessons_again_to_the_same_bytes(momentum, pictures, monkeypatch, threads):
+    monkeypatch.setenv("RAYON_NUM_THREADS", threads)
+    command = [momentum, "check", ROOT, "--rerun", "--exact", "--format", "json"]
+    begun, log = time.monotonic(), [f"threads: {threads}"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if "Running a copy of" in line:
+                log.append(f"{time.monotonic() - begun:7.1f} s  {Path(line.split()[-1]).name}")
+        findings = json.loads(process.stdout.read())["findings"]
+    log.append(f"{time.monotonic() - begun:7.1f} s  end; findings: {json.dumps(findings)}")
+    (pictures / f"rerun-{threads}.txt").write_text("\n".join(log) + "\n")
+    assert findings == []
+    assert len(log) == len(LESSONS) + 2, log
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -48,7 +48,7 @@ def test_a_failing_cell_stops_the_notebook_and_is_named(run_notebook, write):
 def test_the_next_cell_is_compiled_while_one_runs(run_notebook, write):
     cache = os.environ.get("MOMENTUM_CACHE_DIR") or Path.home() / ".cache/momentum"
     number = secrets.randbelow(10**9)
-    waiting = f"""
+    waiting = f"""{{
     let begun = std::time::Instant::now();
     let name = format!("next_{{}}", {number - 1} + 1);
     let compiled = || std::fs::read_dir("{cache}/cells").unwrap().flatten().any(|entry| {{
@@ -58,6 +58,7 @@ def test_the_next_cell_is_compiled_while_one_runs(run_notebook, write):
     while !compiled() {{
         assert!(begun.elapsed().as_secs() < 300, "nothing was compiled ahead");
         std::thread::sleep(std::time::Duration::from_millis(100));
+    }}
     }}"""
     path = write(waiting, f"let next_{number} = 1;", f"next_{number} + 1")
     done = run_notebook(path)

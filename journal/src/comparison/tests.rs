@@ -52,6 +52,25 @@ fn texts_are_compared_by_lines_and_numbers_with_tolerance() {
 }
 
 #[test]
+fn byte_for_byte_nothing_is_tolerated() {
+    let exact = ComparisonConfig { exact: true, ..ComparisonConfig::default() };
+    let check = |old: &str, new: &str, expected: &str| {
+        assert_eq!(differences(old, new), "", "the same within the tolerance");
+        let found = compare(&notebook(old, ""), &notebook(new, ""), &exact);
+        let lines: Vec<&str> = found.iter().map(|one| one.lines.as_str()).collect();
+        assert_eq!(lines.concat(), expected);
+    };
+    let loss = stream("loss 0.50000001\\n");
+    check(&loss, &loss, "");
+    check(&loss, &stream("loss 0.50000002\\n"), "output 1 has other bytes: text on stdout\n");
+    let svg = |note: &str| {
+        let root = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'>";
+        display("image/svg+xml", &format!("{root}<!--{note}--></svg>"))
+    };
+    check(&svg("a"), &svg("b"), "output 1 has other bytes: image/svg+xml\n");
+}
+
+#[test]
 fn pictures_are_compared_by_their_pixels() {
     let svg = |x: f32, note: &str| {
         display(
