@@ -71,25 +71,29 @@ pub(crate) fn journal(folder: &Path) -> Result<PathBuf> {
 /// Gives the page to open.
 fn build(arguments: &Arguments) -> Result<PathBuf> {
     let started = Instant::now();
+    let config = BuildConfig {
+        out: arguments.out.clone(),
+        strict: arguments.strict,
+        cache: arguments.cache.clone(),
+        environment: None,
+        progress: progress_file().ok(),
+    };
     // Whether there is a series at all comes before what it takes to run it.
-    Series::open(&arguments.folder).map_err(report::journal)?;
+    let mut site = Site::open(&arguments.folder, config).map_err(report::journal)?;
     let mut workshop = match Workshop::open(0) {
         // Rendering needs no compiler.
         Err(_) if arguments.no_run => None,
         opened => Some(opened?),
     };
     let environment = workshop.as_ref().map(Workshop::run_environment);
-    let config = BuildConfig {
-        out: arguments.out.clone(),
-        strict: arguments.strict,
-        cache: arguments.cache.clone(),
-        environment: environment.clone(),
-        progress: progress_file().ok(),
-    };
-    let mut site = Site::open(&arguments.folder, config).map_err(report::journal)?;
-    let notebooks = site.notebooks().map_err(report::journal)?;
+    if let Some(environment) = &environment {
+        site = site.with_environment(environment.clone());
+    }
     let failures = match &mut workshop {
-        Some(workshop) if !arguments.no_run => run_stale(&notebooks, arguments.rerun, workshop),
+        Some(workshop) if !arguments.no_run => {
+            let notebooks = site.notebooks().map_err(report::journal)?;
+            run_stale(&notebooks, arguments.rerun, workshop)
+        }
         _ => Vec::new(),
     };
     eprintln!("Rendering the journal");

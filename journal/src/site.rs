@@ -179,6 +179,14 @@ impl Site {
         })
     }
 
+    /// The same site, with its outputs judged by what would run its notebooks now: as
+    /// [`BuildConfig::environment`], for a caller that learns it only after the series is found.
+    #[must_use]
+    pub fn with_environment(mut self, environment: RunEnvironment) -> Self {
+        self.build.environment = Some(environment);
+        self
+    }
+
     /// The notebooks of the series that exist: those in the notebooks folder, those named in a
     /// front matter, those linked. Absolute paths, sorted.
     ///

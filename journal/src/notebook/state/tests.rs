@@ -2,7 +2,7 @@ use std::path::Path;
 
 use crate::notebook::RunEnvironment;
 use crate::notebook::chain::{chain_next, chain_start};
-use crate::{BuildConfig, CheckFormat, ComparisonConfig, Series};
+use crate::{BuildConfig, CheckFormat, ComparisonConfig, Series, Site};
 
 const SOURCES: [&str; 3] =
     ["//| data: a.csv\nread()", "//| label: mean\nmean()", "//| label: noise\nrandom()"];
@@ -101,8 +101,14 @@ fn changed_data_make_stale_what_comes_after() {
 fn another_environment_is_named() {
     let root = series();
     let other = RunEnvironment { compiler: "rustc 1.96.0 (x)".into(), ..here() };
-    let (marks, found) = said(root.path(), other);
+    let (marks, found) = said(root.path(), other.clone());
     assert_eq!(marks, ["stale: stale environment", "stale: stale environment"]);
+    // A site that is told of it late says the same as one that was opened with it.
+    let site = Site::open(root.path(), BuildConfig::default()).unwrap();
+    let report = site.with_environment(other).build().unwrap();
+    assert_eq!(report.unproven.len(), 2);
+    let site = Site::open(root.path(), BuildConfig::default()).unwrap();
+    assert_eq!(site.with_environment(here()).build().unwrap().unproven, []);
     insta::assert_snapshot!(found, @"notebooks/n.ipynb:1:208: stale-environment: cell 1 (`c0`) does not hold (stale environment): this was made by rustc 1.95.0; it would now be made by rustc 1.96.0; so are 2 more");
 }
 
