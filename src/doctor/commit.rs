@@ -51,3 +51,72 @@ fn git(folder: &Path) -> Command {
     git.arg("-C").arg(folder);
     git
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A clone of two commits, whose helpers differ, and a third that touches only a notebook.
+    struct Clone {
+        folder: tempfile::TempDir,
+        helpers: HelperCrate,
+    }
+
+    impl Clone {
+        fn new() -> Clone {
+            let folder = tempfile::tempdir().unwrap();
+            let workspace = folder.path().to_owned();
+            fs::create_dir_all(workspace.join("cells/src")).unwrap();
+            let lock = "version = 4\n\n[[package]]\nname = \"cells\"\nversion = \"0.1.0\"\n";
+            fs::write(workspace.join("Cargo.lock"), lock).unwrap();
+            fs::write(workspace.join("cells/Cargo.toml"), "[package]\nname = \"cells\"\n").unwrap();
+            let helpers = HelperCrate {
+                workspace,
+                package: "cells".into(),
+                folders: vec!["cells".into()],
+                version: "0.1.0".into(),
+            };
+            let clone = Clone { folder, helpers };
+            clone.git(&["init", "--quiet"]);
+            clone
+        }
+
+        fn git(&self, arguments: &[&str]) -> String {
+            let mut git = git(self.folder.path());
+            git.args(["-c", "user.name=a", "-c", "user.email=a@example.org"]).args(arguments);
+            let output = git.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        }
+
+        /// Commits a file; gives the commit and the version of the helpers at it.
+        fn commit(&self, file: &str, text: &str) -> (String, String) {
+            fs::write(self.folder.path().join(file), text).unwrap();
+            self.git(&["add", "-A"]);
+            self.git(&["commit", "--quiet", "-m", file]);
+            (self.git(&["rev-parse", "--short", "HEAD"]), helper_version(&self.helpers).unwrap())
+        }
+    }
+
+    #[test]
+    fn the_commit_whose_helpers_made_the_outputs_is_found() {
+        let clone = Clone::new();
+        let (first, first_version) = clone.commit("cells/src/lib.rs", "fn a() {}");
+        let (_, second_version) = clone.commit("cells/src/lib.rs", "fn b() {}");
+        let (third, third_version) = clone.commit("day.ipynb", "{}");
+        assert_eq!(second_version, third_version);
+        let check = |version: &str, expected: Option<&String>| {
+            let notebook = clone.folder.path().join("day.ipynb");
+            let found = with_helpers(&clone.helpers, version, &notebook);
+            assert_eq!(found.as_ref(), expected, "{version}");
+        };
+        check(&first_version, Some(&first));
+        check(&third_version, Some(&third));
+        check("0.1.0+000000000000", None);
+        // What is not committed does not count.
+        fs::write(clone.folder.path().join("cells/src/lib.rs"), "fn c() {}").unwrap();
+        check(&helper_version(&clone.helpers).unwrap(), None);
+    }
+}

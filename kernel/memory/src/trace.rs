@@ -158,7 +158,10 @@ impl Trace {
 
     /// The trace as HTML: a list of steps, the failed calls marked.
     pub fn to_html(&self) -> String {
-        let mut out = String::from("<section class=\"momentum-trace\" aria-label=\"Agent trace\">");
+        // A group and no section: a page has many, and landmarks of one name confuse who listens.
+        let mut out = String::from(
+            "<div class=\"momentum-trace\" role=\"group\" aria-label=\"Agent trace\">",
+        );
         out += &format!("<p><strong>user</strong> {}</p><ol>", html::escape(&self.user));
         for step in &self.steps {
             out += "<li>";
@@ -188,7 +191,7 @@ impl Trace {
         if let Some(diff) = self.memory.as_ref().filter(|diff| !diff.is_unchanged()) {
             out += &format!("<details open><summary>memory</summary>{}</details>", diff.to_html());
         }
-        out + "</section>"
+        out + "</div>"
     }
 }
 
