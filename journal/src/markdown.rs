@@ -317,7 +317,9 @@ impl<'e> Renderer<'_, 'e> {
                 let display = matches!(event, Event::DisplayMath(_));
                 match math::to_mathml(latex, display) {
                     Ok(mathml) if display => {
-                        self.push_own_inline(format!("<span class=\"formula\">{mathml}</span>"));
+                        self.push_own_inline(format!(
+                            "<span class=\"formula\" tabindex=\"0\" role=\"group\" aria-label=\"Formula\">{mathml}</span>"
+                        ));
                     }
                     Ok(mathml) => self.push_own_inline(mathml),
                     Err(message) => {

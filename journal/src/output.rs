@@ -224,7 +224,9 @@ fn display(
         "text/latex" => {
             let bare = text.trim().trim_matches('$').trim();
             match math::to_mathml(bare, true) {
-                Ok(mathml) => format!("<div class=\"formula\">{mathml}</div>\n"),
+                Ok(mathml) => format!(
+                    "<div class=\"formula\" tabindex=\"0\" role=\"group\" aria-label=\"Formula\">{mathml}</div>\n"
+                ),
                 Err(_) => preformatted("result", "Formula", text),
             }
         }

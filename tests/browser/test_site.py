@@ -49,6 +49,19 @@ def test_figures_are_there_and_drawn(page):
     assert unnamed == 0
 
 
+def test_every_page_is_for_everyone_on_a_phone(chromium, address, site):
+    pages = sorted(path.relative_to(site) for path in site.rglob("*.html"))
+    assert len(pages) > 20
+    page = chromium.new_page(viewport={"width": 390, "height": 844}, bypass_csp=True)
+    found = {}
+    for path in pages:
+        page.goto(f"{address}/{path}", wait_until="load")
+        for one in Axe().run(page).response["violations"]:
+            found[f"{path}: {one['id']}"] = [node["target"] for node in one["nodes"]]
+    page.close()
+    assert found == {}
+
+
 def test_nothing_sticks_out(page):
     scroll, shown = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"

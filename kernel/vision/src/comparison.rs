@@ -100,7 +100,7 @@ impl Comparison {
     /// standard error, and on the moved ones.
     pub fn table(&self) -> Table {
         let names = self.networks.iter().map(|network| network.name().to_owned());
-        let headers = std::iter::once(String::new()).chain(names);
+        let headers = std::iter::once("measured".to_owned()).chain(names);
         let caption = format!("Same images, same budget: {} test images", grouped(self.n_test));
         let mut table = Table::new(caption, headers);
         let mut row = |name: String, cell: &dyn Fn(usize) -> String| {
@@ -172,7 +172,7 @@ mod tests {
         let both = mlp_against_cnn(cnn.classes(10).unwrap(), &data, &config, 2).unwrap();
         assert!(both.histories.iter().all(|history| history.epochs.len() == 2));
         let table = both.table();
-        assert_eq!(table.headers, ["", "MLP", "CNN"]);
+        assert_eq!(table.headers, ["measured", "MLP", "CNN"]);
         assert_eq!(table.rows.len(), 6);
         let now = evaluate(&both.networks[1], &data.test).unwrap().accuracy;
         assert_eq!(both.accuracy(1).0, now);
