@@ -147,7 +147,7 @@ fn names_of_all_alphabets_have_facts() {
         "Rivière street: Rue Paul.",
     );
     check("Łukasz's dog is Burek.", "What is Łukasz's dog?", "Łukasz dog: Burek.");
-    check("Δήμητρα's city is Patras.", "What is Δήμητρα's city?", "Δήμητρα city: Patras.");
+    check("Δήμητρα's city is Patras.", "What is Δήμητρα's city?", "Δήμητρα home: Patras.");
 }
 
 #[test]
