@@ -9,6 +9,7 @@ import threading
 import nbformat
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from playwright.sync_api import expect
 
 from repository import PATIENCE, has_library_sources
 from written import notebook
@@ -62,6 +63,23 @@ def first_cell(page):
 
 def last_cell(page):
     return page.locator(".jp-CodeCell .cm-content").last
+
+
+def run_cell(page, text: str, taken: str = r"\[[*\d]"):
+    """Presses Shift+Enter in the cell with this text until its prompt says that it was taken.
+
+    While the page is still being put together, something else may take the focus away.
+    """
+    cell = page.locator(".jp-CodeCell", has_text=text).first
+    for _ in range(40):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Shift+Enter")
+        try:
+            expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(taken), timeout=5_000)
+            return cell
+        except AssertionError:
+            page.keyboard.press("Escape")
+    pytest.fail(f"the cell cannot be run: {text}")
 
 
 def test_a_notebook_runs_in_the_browser(lab, chromium, pictures):
@@ -129,8 +147,7 @@ def ask_until(page, ask, answer) -> None:
 @pytest.mark.skipif(not has_library_sources(), reason="rust-src is not installed")
 def test_completion_and_inspection(lab, chromium, pictures):
     page = opened(lab, chromium, "asking.ipynb", "let wonderful = vec![3, 1, 2];", "wonderful.so")
-    first_cell(page).click()
-    page.keyboard.press("Shift+Enter")
+    run_cell(page, "let wonderful")
     page.get_by_text("[1]:", exact=True).wait_for(timeout=PATIENCE * 1000)
     completer = page.locator(".jp-Completer")
 
@@ -161,23 +178,20 @@ def test_completion_and_inspection(lab, chromium, pictures):
 
 def test_interrupt_and_restart(lab, chromium, pictures):
     page = opened(lab, chromium, "stopping.ipynb", 'println!("begun");\nloop {}', "6 * 7")
-    page.locator(".jp-CodeCell").first.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
+    run_cell(page, "loop {}")
     page.locator(".jp-OutputArea-output", has_text="begun").wait_for(timeout=PATIENCE * 1000)
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_text("Interrupt Kernel", exact=True).click()
     page.locator(".jp-OutputArea-output", has_text="interrupted").first.wait_for(timeout=60_000)
     page.screenshot(path=pictures / "jupyterlab-interrupt.png")
-    last_cell(page).click()
-    page.keyboard.press("Shift+Enter")
+    run_cell(page, "6 * 7")
     page.locator(".jp-OutputArea-executeResult", has_text="42").wait_for(timeout=PATIENCE * 1000)
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_text("Restart Kernel…", exact=True).click()
     page.locator(".jp-Dialog .jp-mod-accept").click()
-    last = page.locator(".jp-CodeCell .cm-content", has_text="6 * 7")
-    last.click()
-    page.keyboard.press("Shift+Enter")
-    page.locator(".jp-OutputPrompt, .jp-InputPrompt", has_text="[1]:").first.wait_for(timeout=PATIENCE * 1000)
+    # The new kernel counts from 1; before, this was the second cell.
+    last = run_cell(page, "6 * 7", taken=r"\[[*1]")
+    expect(last.locator(".jp-InputPrompt")).to_have_text("[1]:", timeout=PATIENCE * 1000)
     page.close()
 
 
