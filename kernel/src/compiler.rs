@@ -41,9 +41,6 @@ pub(crate) use server::CompilerServer;
 pub use stand_in::run_if_called;
 pub use types::VariableType;
 
-/// Names the folder of the session to the stand-in.
-const SESSION: &str = "MOMENTUM_SESSION";
-
 /// What the stand-in needs to know; `compiler.json` in the session's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CompilerConfig {
@@ -100,7 +97,7 @@ impl CompilerConfig {
         let programs = folder.join("bin");
         fs::create_dir_all(&programs)?;
         let this = std::env::current_exe()?;
-        for name in stand_in::NAMES.into_iter().chain([stand_in::KERNEL]) {
+        for name in stand_in::NAMES.into_iter().chain([request::KERNEL]) {
             let program = self.messenger.as_ref().filter(|_| name == "cargo").unwrap_or(&this);
             let link = programs.join(name);
             let _ = fs::remove_file(&link);
@@ -126,7 +123,7 @@ impl CompilerConfig {
         path.push(":");
         path.push(&self.path);
         vec![
-            (SESSION, folder.into()),
+            (request::SESSION, folder.into()),
             ("PATH", path),
             ("EVCXR_TMPDIR", folder.join("crate").into()),
             ("RUST_SRC_PATH", library_stub(folder).into()),

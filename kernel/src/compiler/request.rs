@@ -3,6 +3,7 @@
 //! Nothing but the standard library is used here: the messenger (`companions/messenger.rs`) is
 //! compiled of this file as well.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
@@ -11,6 +12,11 @@ use std::process::ExitCode;
 
 /// The socket, in the session's folder.
 pub(super) const SOCKET: &str = "compiler.sock";
+
+/// Names the folder of the session to the stand-in.
+pub(super) const SESSION: &str = "MOMENTUM_SESSION";
+/// The name, beside that of cargo, under which the messenger finds the kernel's own program.
+pub(super) const KERNEL: &str = "kernel";
 
 /// What the stand-in wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,7 +75,7 @@ impl Request {
             b"text" => Asked::Text,
             _ => return Err(io::ErrorKind::InvalidData.into()),
         };
-        let mut path = || field().map(|bytes| PathBuf::from(std::ffi::OsString::from_vec(bytes)));
+        let mut path = || field().map(|bytes| PathBuf::from(OsString::from_vec(bytes)));
         let (crate_folder, library) = (path()?, path()?);
         let library_path = Some(library).filter(|path| !path.as_os_str().is_empty());
         Ok(Request { purpose, crate_folder, library_path })
@@ -102,6 +108,18 @@ impl Reply {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Reply { success: success == 1, stdout: text(stdout), stderr: text(stderr) })
     }
+}
+
+/// The folder of the session to which the stand-in belongs that was called by this path. By its full
+/// path, it is the session in whose folder it lies.
+pub(super) fn session(called: &Path) -> Option<PathBuf> {
+    let of_path = called.parent().and_then(Path::parent).filter(|_| called.is_absolute());
+    of_path.map(PathBuf::from).or_else(|| std::env::var_os(SESSION).map(Into::into))
+}
+
+/// What cargo is to do: its first argument that is no option.
+pub(super) fn word(arguments: &[OsString]) -> Option<&str> {
+    arguments.iter().find_map(|argument| argument.to_str().filter(|word| !word.starts_with('-')))
 }
 
 /// Whether the manifest that evcxr wrote asks for no crate.
@@ -164,6 +182,14 @@ mod tests {
         for end in 0..bytes.len() - "ü".len() {
             assert!(Reply::read(&mut &bytes[..end]).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn a_full_path_tells_the_session_and_the_first_word_what_is_asked() {
+        assert_eq!(session(Path::new("/a/session/bin/cargo")), Some("/a/session".into()));
+        let arguments = ["--quiet", "build", "check"].map(OsString::from);
+        assert_eq!(word(&arguments), Some("build"));
+        assert_eq!(word(&arguments[..1]), None);
     }
 
     #[test]

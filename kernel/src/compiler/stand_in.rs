@@ -7,13 +7,11 @@ use std::process::{Command, ExitCode};
 
 use serde_json::{Value, json};
 
-use super::request::{Asked, ask, has_no_dependencies};
-use super::{CompilerConfig, PROCESS, SESSION, direct, probe};
+use super::request::{Asked, ask, has_no_dependencies, session, word};
+use super::{CompilerConfig, PROCESS, direct, probe};
 
 /// The names by which this program is called.
 pub(super) const NAMES: [&str; 3] = ["rustup", "cargo", "rustc"];
-/// The name under which the messenger finds this program.
-pub(super) const KERNEL: &str = "kernel";
 
 /// Set while evcxr starts. Then rust-analyzer asks cargo and rustc a dozen questions about a crate
 /// that has nothing in it yet; together they take longer than all the rest. Types come from the
@@ -27,10 +25,7 @@ pub fn run_if_called() -> Option<ExitCode> {
     if !NAMES.contains(&name) {
         return None;
     }
-    // Called by its full path, it belongs to the session in whose folder it lies.
-    let of_session = called.parent().and_then(Path::parent).filter(|_| called.is_absolute());
-    let folder =
-        of_session.map(PathBuf::from).or_else(|| std::env::var_os(SESSION).map(Into::into))?;
+    let folder = session(&called)?;
     let read = fs::read(folder.join("compiler.json")).ok()?;
     let config: CompilerConfig = serde_json::from_slice(&read).ok()?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -71,7 +66,7 @@ fn rustc(config: &CompilerConfig, arguments: &[OsString]) -> ExitCode {
 fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
     let manifest = fs::read_to_string("Cargo.toml").unwrap_or_default();
     let alone = has_no_dependencies(&manifest);
-    let word = arguments.iter().find_map(|a| a.to_str().filter(|a| !a.starts_with('-')));
+    let word = word(arguments);
     if alone && std::env::var_os(STARTING).is_some() && !matches!(word, Some("build" | "check")) {
         return match word {
             Some("metadata") => {

@@ -4,27 +4,24 @@
 // so large that the system takes longer to start it than to link a small cell. All other errands
 // are left to that. Compiled by itself, behind `mod request` (see `companions.rs`).
 
-use request::{Asked, ask, has_no_dependencies};
+use request::{Asked, KERNEL, ask, has_no_dependencies, session, word};
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
     let called = PathBuf::from(std::env::args_os().next().unwrap_or_default());
-    let of_session = called.parent().and_then(Path::parent).filter(|_| called.is_absolute());
-    let session = of_session
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("MOMENTUM_SESSION").map(PathBuf::from))
-        .unwrap_or_default();
-    let word = std::env::args_os().skip(1).find(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let session = session(&called).unwrap_or_default();
     let manifest = std::fs::read_to_string("Cargo.toml");
-    if word.is_some_and(|word| word == "build")
+    if word(&arguments) == Some("build")
         && manifest.is_ok_and(|manifest| has_no_dependencies(&manifest))
     {
         return ask(&session, Asked::Build);
     }
-    let kernel = session.join("bin/kernel");
-    let error = Command::new(&kernel).arg0(&called).args(std::env::args_os().skip(1)).exec();
+    let kernel = session.join("bin").join(KERNEL);
+    let error = Command::new(&kernel).arg0(&called).args(&arguments).exec();
     eprintln!("error: cannot run {}: {error}", kernel.display());
     ExitCode::from(101)
 }
