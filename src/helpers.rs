@@ -22,7 +22,8 @@ pub(crate) struct Limits {
     /// What one cell may show, such as 500M; 128M by default
     #[arg(long = "output-limit", value_name = "BYTES", value_parser = bytes)]
     pub(crate) output: Option<u64>,
-    /// How long one cell may run, such as 90s or 10m; no limit by default
+    /// How long one cell may run, such as 90s or 10m (the time to compile it does not count); no limit
+    /// by default
     #[arg(long = "time-limit", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) time: Option<Duration>,
 }

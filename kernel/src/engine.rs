@@ -198,7 +198,7 @@ impl Engine {
     fn attend(&mut self, io: &mut dyn CellIo) -> Execution {
         let mut seen = Seen::default();
         let mut outcome = None;
-        let mut deadline = self.time_limit.map(|limit| Instant::now() + limit);
+        let mut deadline: Option<Instant> = None;
         loop {
             let event = match deadline {
                 Some(at) => self.events.recv_timeout(at.saturating_duration_since(Instant::now())),
@@ -218,6 +218,10 @@ impl Engine {
                     if outcome.is_some() && number == self.next_mark =>
                 {
                     break;
+                }
+                // The time to compile is not the cell's own.
+                Event::Frame(Frame::Began {}) if deadline.is_none() && seen.timeout.is_none() => {
+                    deadline = self.time_limit.map(|limit| Instant::now() + limit);
                 }
                 Event::Frame(Frame::CommWait {}) => self.answer_wait(io),
                 Event::Frame(frame) => seen.frame(frame, io),
@@ -350,7 +354,7 @@ impl Seen {
             Frame::UserError => self.user_error = true,
             Frame::Crash(crash) => self.crash = Some(crash),
             Frame::Undone { lost_threads } => self.undone = Some(lost_threads),
-            Frame::Mark(_) | Frame::CommWait {} | Frame::CommDone(_) => {}
+            Frame::Began {} | Frame::Mark(_) | Frame::CommWait {} | Frame::CommDone(_) => {}
         }
     }
 }

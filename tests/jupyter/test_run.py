@@ -127,6 +127,20 @@ def test_a_cell_that_reads_input_finds_none(run_notebook, write):
     assert [cell.outputs[-1].data["text/plain"] for cell in cells] == ["0", '""']
 
 
+def test_the_time_to_compile_is_no_part_of_the_time_limit(run_notebook, write, tmp_path):
+    slow = tmp_path / "slow"
+    (slow / "src").mkdir(parents=True)
+    (slow / "Cargo.toml").write_text('[package]\nname = "slow"\nversion = "0.1.0"\nedition = "2024"\n')
+    (slow / "build.rs").write_text("fn main() { std::thread::sleep(std::time::Duration::from_secs(4)) }")
+    (slow / "src/lib.rs").write_text("pub fn one() -> u8 { 1 }")
+    path = write(f':dep slow = {{ path = "{slow}" }}\nslow::one()', "loop { std::hint::black_box(0); }")
+    done = run_notebook("--time-limit=3s", path)
+    assert "the cell ran longer than 3s" in done.stdout + done.stderr
+    first, second = nbformat.read(path, as_version=4).cells
+    assert first.outputs[-1].data["text/plain"] == "1"
+    assert second.outputs[-1].output_type == "error"
+
+
 def test_a_crate_from_the_registry(run_notebook, write):
     path = write(':dep itoa = "1"\nlet mut buffer = itoa::Buffer::new();\nlet text = buffer.format(128).to_string();\ntext')
     done = run_notebook(path)

@@ -190,6 +190,22 @@ fn modules_are_named_after_what_they_hold() {
 }
 
 #[test]
+fn modules_of_tests_are_compiled_for_tests_only() {
+    let mut faults = Vec::new();
+    for path in with_extension(&files(), &["rs"]) {
+        let (text, mut above) = (read(path), "");
+        for (n, line) in text.lines().enumerate() {
+            if line.trim() == "mod tests;" && above.trim() != "#[cfg(test)]" {
+                faults.push(format!("{}:{}", path.display(), n + 1));
+            }
+            above = line;
+        }
+    }
+    // The hash of the notebooks' helpers leaves such files out (kernel/src/helpers/sources.rs).
+    assert_none(faults, "`mod tests;` stands below #[cfg(test)]:");
+}
+
+#[test]
 fn links_of_the_documentation_lead_to_files() {
     let mut faults = Vec::new();
     for page in with_extension(&files(), &["md"]) {

@@ -48,11 +48,15 @@ pub(super) fn key(version: &str, toolchain: &Toolchain) -> String {
     format!("{version}-{}", &format!("{digest:x}")[..8])
 }
 
-/// All files below a folder; none if there is no such folder.
+/// All files below a folder, without those that are compiled for tests only (`tests.rs` and what is
+/// below `tests/`); none if there is no such folder.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), HelperError> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries {
         let path = entry.map_err(|e| HelperError::file("read", folder, e))?.path();
+        if path.file_stem().is_some_and(|name| name == "tests") {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, files)?;
         } else {
@@ -134,6 +138,9 @@ mod tests {
         let (before, after) =
             check(LOCK, |root| fs::write(root.join("cells/src/lib.rs"), "//! b").unwrap());
         assert_ne!(before, after);
+        let (before, after) =
+            check(LOCK, |root| fs::write(root.join("cells/src/tests.rs"), "//! b").unwrap());
+        assert_eq!(before, after, "a test is no part of what cells call");
         let (before, after) = check(LOCK, |root| {
             fs::write(
                 root.join("Cargo.lock"),

@@ -12,6 +12,8 @@ use crate::comm::CommMessage;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Frame {
+    /// What was compiled begins to run.
+    Began {},
     /// Text printed on standard output.
     Stdout(String),
     /// Text printed on standard error.

@@ -3,7 +3,7 @@
 use crate::data::Dataset;
 use crate::layer::LayerError;
 use crate::loss::softmax;
-use crate::network::Network;
+use crate::network::{EVALUATION_BATCH, Network, Stepper};
 use crate::table::{Table, percent};
 
 /// What a network makes of a data set.
@@ -78,23 +78,46 @@ pub struct ShiftCurve {
 /// [`LayerError`] when the images do not have the network's input shape.
 pub fn evaluate(network: &Network, data: &Dataset) -> Result<Evaluation, LayerError> {
     let mut seen = Tally::new(network, data);
-    seen.add_all(network, data, &mut || true)?;
+    for places in batches(data, EVALUATION_BATCH) {
+        let (values, labels) = data.batch(&places);
+        seen.add(network.scores(values)?, &labels);
+    }
     Ok(seen.evaluation(network, data))
 }
 
-/// [`evaluate`] that asks before each batch whether to go on; `None` if not.
+/// [`evaluate`] in the middle of a training, by the stepper if that has the parameters now. Asks before
+/// each batch whether to go on; `None` if not.
 pub(crate) fn evaluate_while(
     network: &Network,
+    stepper: Option<&mut Stepper>,
     data: &Dataset,
+    batch: usize,
     keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Evaluation>, LayerError> {
     let mut seen = Tally::new(network, data);
-    let whole = seen.add_all(network, data, keep_going)?;
-    Ok(whole.then(|| seen.evaluation(network, data)))
+    let mut scores: Box<dyn FnMut(Vec<f32>) -> Result<Vec<f32>, LayerError> + '_> = match stepper {
+        Some(stepper) => Box::new(|images| Ok(stepper.scores(&images)?.to_vec())),
+        None => Box::new(|images| network.scores(images)),
+    };
+    for places in batches(data, batch) {
+        if !keep_going() {
+            return Ok(None);
+        }
+        let (values, labels) = data.batch(&places);
+        seen.add(scores(values)?, &labels);
+    }
+    Ok(Some(seen.evaluation(network, data)))
+}
+
+/// The places of all images of a data set, batch by batch.
+fn batches(data: &Dataset, batch: usize) -> impl Iterator<Item = Vec<usize>> {
+    let len = data.len();
+    (0..len).step_by(batch).map(move |start| (start..len.min(start + batch)).collect())
 }
 
 /// An evaluation under way.
 struct Tally {
+    n_classes: usize,
     counts: Vec<Vec<usize>>,
     loss: f64,
     n_correct: usize,
@@ -102,37 +125,22 @@ struct Tally {
 
 impl Tally {
     fn new(network: &Network, data: &Dataset) -> Self {
-        let n_classes = data.classes().len();
-        let counts = vec![vec![0; n_classes.max(network.n_classes())]; n_classes];
-        Tally { counts, loss: 0.0, n_correct: 0 }
+        let (n_classes, known) = (network.n_classes(), data.classes().len());
+        let counts = vec![vec![0; known.max(n_classes)]; known];
+        Tally { n_classes, counts, loss: 0.0, n_correct: 0 }
     }
 
-    /// Looks at all images. Whether it was let go on to the end.
-    fn add_all(
-        &mut self,
-        network: &Network,
-        data: &Dataset,
-        keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<bool, LayerError> {
-        let n_classes = network.n_classes();
-        let places: Vec<usize> = (0..data.len()).collect();
-        for places in places.chunks(crate::network::EVALUATION_BATCH) {
-            if !keep_going() {
-                return Ok(false);
-            }
-            let (values, labels) = data.batch(places);
-            let mut scores = network.scores(values)?;
-            for (scores, &label) in scores.chunks_exact_mut(n_classes).zip(&labels) {
-                let label = usize::from(label);
-                let prediction = crate::network::best(scores);
-                self.counts[label][prediction] += 1;
-                self.n_correct += usize::from(prediction == label);
-                let target = scores.get(label).copied().unwrap_or(f32::NEG_INFINITY);
-                let (max, total) = softmax(scores);
-                self.loss += f64::from(max - target) + libm::log(f64::from(total));
-            }
+    /// Counts a batch, given its scores.
+    fn add(&mut self, mut scores: Vec<f32>, labels: &[u8]) {
+        for (scores, &label) in scores.chunks_exact_mut(self.n_classes).zip(labels) {
+            let label = usize::from(label);
+            let prediction = crate::network::best(scores);
+            self.counts[label][prediction] += 1;
+            self.n_correct += usize::from(prediction == label);
+            let target = scores.get(label).copied().unwrap_or(f32::NEG_INFINITY);
+            let (max, total) = softmax(scores);
+            self.loss += f64::from(max - target) + libm::log(f64::from(total));
         }
-        Ok(true)
     }
 
     fn evaluation(self, network: &Network, data: &Dataset) -> Evaluation {

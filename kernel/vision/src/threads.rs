@@ -5,9 +5,15 @@
 //! process that finds the pool of another starts a new one. The number of threads changes no bit
 //! of any result.
 
+use std::hint;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
+
+/// How often a caller looks whether its helpers are done before it sleeps until they are: about as
+/// long as it takes to be woken.
+const LOOKS: u32 = 2_000;
 
 /// Runs parallel work on this process's pool, or on the pool whose thread calls.
 ///
@@ -40,23 +46,34 @@ pub(crate) fn share<P: Send>(
         }
     };
     let helpers = count().min(n_parts).saturating_sub(1);
+    let done = AtomicUsize::new(0);
     let pool = if rayon::current_thread_index().is_some() { None } else { pool() };
     match pool {
-        Some(pool) => pool.in_place_scope(|scope| with_helpers(scope, helpers, &work)),
-        None => rayon::in_place_scope(|scope| with_helpers(scope, helpers, &work)),
+        Some(pool) => pool.in_place_scope(|scope| with_helpers(scope, helpers, &done, &work)),
+        None => rayon::in_place_scope(|scope| with_helpers(scope, helpers, &done, &work)),
     }
 }
 
-/// Works here and on that many other threads.
+/// Works here and on that many other threads; `done` counts those that have ended.
 fn with_helpers<'scope>(
     scope: &Scope<'scope>,
     helpers: usize,
+    done: &'scope AtomicUsize,
     work: &'scope (impl Fn() + Sync + 'scope),
 ) {
     for _ in 0..helpers {
-        scope.spawn(move |_| work());
+        scope.spawn(move |_| {
+            work();
+            done.fetch_add(1, Ordering::Release);
+        });
     }
     work();
+    // The scope waits for the helpers in any case; this only keeps the caller awake meanwhile.
+    let mut looks = 0;
+    while looks < LOOKS && done.load(Ordering::Acquire) < helpers {
+        hint::spin_loop();
+        looks += 1;
+    }
 }
 
 /// How many threads [`share`] works on.

@@ -82,6 +82,7 @@ impl Listener {
         self.running = true;
         self.unwound = false;
         self.shown = 0;
+        self.send(&Frame::Began {});
         writeln!(self.commands, "{order}")
     }
 

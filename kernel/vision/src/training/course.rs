@@ -37,6 +37,9 @@ impl Position {
 #[derive(Debug)]
 pub(super) struct Course<'a> {
     network: &'a mut Network,
+    /// Has the parameters while the course runs, if the network can learn that way. The network has
+    /// them as they were after the last epoch.
+    stepper: Option<Stepper>,
     train: &'a Dataset,
     validation: &'a Dataset,
     config: &'a FitConfig,
@@ -63,6 +66,7 @@ impl<'a> Course<'a> {
         let position = Position::start(1);
         let mut course = Course {
             network,
+            stepper: None,
             train,
             validation,
             config,
@@ -78,6 +82,7 @@ impl<'a> Course<'a> {
             let kept = checkpoint.load(settings, course.network)?;
             course.go_on_with(kept);
         }
+        course.stepper = Stepper::of(course.network);
         Ok(course)
     }
 
@@ -166,28 +171,22 @@ impl<'a> Course<'a> {
             seed: config.seed,
             epoch: self.position.epoch,
         };
-        let mut stepper = Stepper::of(self.network);
         let went_on = train.batches(&plan, |batches| {
             for batch in batches {
                 if config.interrupt.take() {
                     return Ok(false);
                 }
-                progress(self.learn_from(&mut stepper, batch, n_steps)?);
+                progress(self.learn_from(batch, n_steps)?);
             }
             Ok(true)
         });
-        if let Some(stepper) = &stepper {
+        if let Some(stepper) = &self.stepper {
             stepper.give_back(self.network);
         }
         went_on
     }
 
-    fn learn_from(
-        &mut self,
-        stepper: &mut Option<Stepper>,
-        batch: Batch,
-        n_steps: usize,
-    ) -> Result<Progress, FitError> {
+    fn learn_from(&mut self, batch: Batch, n_steps: usize) -> Result<Progress, FitError> {
         let Position { epoch, step: done, .. } = self.position;
         let rate = self.config.rate(epoch, done, n_steps);
         let stream =
@@ -195,7 +194,7 @@ impl<'a> Course<'a> {
         let mut random = Random::stream(self.config.seed, stream);
         let n_images = batch.labels.len();
         let smoothing = self.config.label_smoothing;
-        let Course { network, descent, .. } = self;
+        let Course { network, stepper, descent, .. } = self;
         let step = step(network, stepper, descent, batch, rate, smoothing, &mut random);
         let (loss, n_correct) = step.map_err(|error| match error {
             StepError::Layer(error) => FitError::Layer(error),
@@ -218,9 +217,10 @@ impl<'a> Course<'a> {
     }
 
     /// Looks at the validation images; `None` if someone asks to stop meanwhile.
-    fn look(&self) -> Result<Option<Epoch>, FitError> {
-        let keep_going = &mut || !self.config.interrupt.take();
-        let seen = evaluate_while(self.network, self.validation, keep_going)?;
+    fn look(&mut self) -> Result<Option<Epoch>, FitError> {
+        let Course { network, stepper, validation, config, .. } = self;
+        let keep_going = &mut || !config.interrupt.take();
+        let seen = evaluate_while(network, stepper.as_mut(), validation, config.batch, keep_going)?;
         let Position { epoch, loss_sum, n_correct, .. } = self.position;
         let n = self.train.len() as f64;
         Ok(seen.map(|seen| Epoch {

@@ -55,6 +55,7 @@ fn check(builder: Builder) {
 fn fused_stages_give_the_bits_of_the_layers() {
     check(Cnn::on([1, 12, 12]).conv(6, 5).relu().max_pool(2).conv(4, 3).relu().hidden(9));
     check(Cnn::on([3, 9, 8]).conv(16, 3).relu().conv(32, 3).padding(1).max_pool(2).relu());
+    check(Cnn::on([1, 8, 8]).conv(4, 3).relu().max_pool(2));
     check(Cnn::on([2, 7, 7]).conv(4, 3).stride(2).padding(1).groups(2).max_pool(3));
     check(Cnn::on([2, 7, 6]).conv(4, 3).hidden(5).hidden(6));
     check(Mlp::on([1, 5, 5]).hidden(140).hidden(7));

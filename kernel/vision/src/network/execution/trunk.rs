@@ -49,7 +49,8 @@ pub(super) struct Trunk {
 /// What a batch leaves for the way back.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// For each image: itself with channels last if it has several, and what each stage answered.
+    /// For each image: itself with channels last if it has several, and what each stage answered that
+    /// is looked at again.
     maps: Vec<f32>,
     /// For each image and pooling: where the greatest values were.
     places: Vec<u8>,
@@ -62,6 +63,8 @@ pub(super) struct Kept {
 struct Buffers {
     scratch: Scratch,
     maps: Vec<f32>,
+    /// The last stage's answer, where it need not be kept.
+    last: Vec<f32>,
     /// A convolution's answer before its pooling, or its gradient.
     whole: Vec<f32>,
     /// Gradients that come from behind, and that go on.
@@ -98,8 +101,20 @@ impl Trunk {
         if self.channels > 1 { self.image_len() } else { 0 }
     }
 
+    /// What an image leaves; at least 1, so that no chunk is empty.
     fn maps_len(&self) -> usize {
-        self.turned_len() + self.stages.iter().map(MapStage::output_len).sum::<usize>()
+        (self.turned_len() + self.all_kept_len()).max(1)
+    }
+
+    fn all_kept_len(&self) -> usize {
+        (0..self.stages.len()).map(|i| self.kept_len(i)).sum()
+    }
+
+    /// How much of a stage's answer is kept: nothing of the last one's if it pools, since the places of
+    /// the greatest values are all that its way back needs.
+    fn kept_len(&self, i: usize) -> usize {
+        let stage = &self.stages[i];
+        if i + 1 == self.stages.len() && stage.pool.is_some() { 0 } else { stage.output_len() }
     }
 
     fn places_len(&self) -> usize {
@@ -165,8 +180,14 @@ impl Trunk {
             channels_last(image, self.channels, turned);
         }
         let (mut x, mut channels) = (if turned.is_empty() { image } else { turned }, self.channels);
-        for (stage, filters) in self.stages.iter().zip(filters) {
-            let (y, after) = rest.split_at_mut(stage.output_len());
+        let mut last = std::mem::take(&mut buffers.last);
+        last.resize(self.stages.last().map_or(0, MapStage::output_len), 0.0);
+        let mut unkept = last.as_mut_slice();
+        for (i, (stage, filters)) in self.stages.iter().zip(filters).enumerate() {
+            let (mut y, after) = rest.split_at_mut(self.kept_len(i));
+            if y.is_empty() {
+                y = std::mem::take(&mut unkept);
+            }
             let (stage_places, after_places) =
                 places.split_at_mut(stage.n_places().min(places.len()));
             let convolution = &stage.convolution;
@@ -187,6 +208,7 @@ impl Trunk {
             (x, channels, rest, places) = (y, stage.channels, after, after_places);
         }
         channels_first(x, channels, features, |_, value| value);
+        buffers.last = last;
     }
 
     /// Writes the gradients of all weights and biases, given those of the features.
@@ -257,11 +279,11 @@ impl Trunk {
         dy.resize(last.output_len() + SLACK, 0.0);
         channels_last(d_features, last.channels, &mut dy[..last.output_len()]);
         let (mut maps_end, mut places_end, mut sums_end) =
-            (maps.len(), self.places_len(), sums.len());
+            (self.all_kept_len(), self.places_len(), sums.len());
         for (i, stage) in self.stages.iter().enumerate().rev() {
             let convolution = &stage.convolution;
-            let y = &maps[maps_end - stage.output_len()..maps_end];
-            maps_end -= stage.output_len();
+            let y = &maps[maps_end - self.kept_len(i)..maps_end];
+            maps_end -= y.len();
             let places = &places[places_end - stage.n_places()..places_end];
             places_end -= stage.n_places();
             let sums = &mut sums[sums_end - convolution.n_sums()..sums_end];
@@ -274,7 +296,8 @@ impl Trunk {
                 Some(pool) => {
                     whole.resize(convolution.output_len() + SLACK, 0.0);
                     let whole_image = &mut whole[..convolution.output_len()];
-                    pool.backward_last(places, &dy[..y.len()], stage.channels, whole_image);
+                    let dy = &dy[..stage.output_len()];
+                    pool.backward_last(places, dy, stage.channels, whole_image);
                     &*whole
                 }
                 None => {
