@@ -38,6 +38,7 @@ pub(crate) use again::UNFIXABLE;
 pub(crate) use companions::{messenger, preload};
 pub(crate) use probe::left_types;
 pub(crate) use server::CompilerServer;
+pub(crate) use source::KEEPER;
 pub use stand_in::run_if_called;
 pub use types::VariableType;
 

@@ -121,13 +121,13 @@ pub(crate) fn with_types(source: &str, types: &[VariableType]) -> Typed {
 }
 
 /// Writes a name that stands for its type to each variable whose type the compiler has to tell, so
-/// that evcxr is content without anyone having asked. The names begin with `prefix`; nobody defines
+/// that evcxr is content without anyone having asked. `name` gives them by number; nobody defines
 /// them: the kernel's compiler puts what the author wrote in their place.
-pub(crate) fn with_stand_ins(source: &str, prefix: &str) -> Typed {
+pub(crate) fn with_stand_ins(source: &str, name: impl Fn(usize) -> String) -> Typed {
     let mut names = new_variables(source);
     names.sort();
     names.dedup();
-    let stand_ins: Vec<_> = (0..names.len()).map(|number| format!("{prefix}{number}")).collect();
+    let stand_ins: Vec<_> = (0..names.len()).map(name).collect();
     let stand_in = |name: &str| {
         let number = names.iter().position(|known| known == name)?;
         Some(stand_ins[number].as_str())
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn stand_ins_can_be_taken_out_again() {
         let source = "let b\n  = f(); let (a, mut c) = g();\nlet d: u8 = 1; let b = h();";
-        let typed = with_stand_ins(source, "T_");
+        let typed = with_stand_ins(source, |number| format!("T_{number}"));
         assert_eq!(typed.stand_ins, ["T_0", "T_1", "T_2"]);
         assert_eq!(
             typed.text,

@@ -92,13 +92,14 @@ impl CompilerServer {
         self.expect_types(&Typed::default());
     }
 
-    /// The beginning of the names that stand for types in the cell that comes; nothing if its
-    /// types must be asked for.
-    pub(crate) fn stand_ins(&self) -> Option<String> {
+    /// The names that stand for types in the cell that comes, by number; nothing if its types must be
+    /// asked for.
+    pub(crate) fn stand_ins(&self) -> Option<impl Fn(usize) -> String + use<>> {
         let manifest = self.shared.session.join("crate/Cargo.toml");
         let alone = request::has_no_dependencies(&fs::read_to_string(manifest).unwrap_or_default());
         let helpers = self.shared.config.crate_name().is_some();
-        (alone && helpers).then(|| source::prefix(&lock(&self.shared.chain)))
+        let chain = lock(&self.shared.chain).clone();
+        (alone && helpers).then_some(move |number| source::stand_in(&chain, number))
     }
 
     /// Tells what was written into the cell that comes.

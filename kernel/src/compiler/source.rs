@@ -3,12 +3,15 @@
 //! Nothing moves to another line, so that places in messages stay right.
 
 mod idle;
+mod keeper;
 mod redefined;
 mod stand_ins;
 
 pub(super) use idle::without_idle_variables;
+pub(crate) use keeper::KEEPER;
+pub(super) use keeper::without_keeper;
 pub(super) use redefined::without_stale;
-pub(super) use stand_ins::{CellTypes, Restored, StandIns, prefix};
+pub(super) use stand_ins::{CellTypes, Restored, StandIns, stand_in};
 
 /// The first line that evcxr writes.
 const ALLOW: &str = "#![allow(unused_imports, unused_mut, dead_code)]";

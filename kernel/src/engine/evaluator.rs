@@ -90,7 +90,8 @@ impl Evaluator {
         // Our errors say what to do in their `Display` form.
         context.execute(":efmt {}").map_err(start)?;
         if let Some(set) = &config.helpers {
-            context.execute(&format!("use {}::prelude::*;", set.crate_name)).map_err(start)?;
+            let first = format!("use {}::prelude::*; {}", set.crate_name, compiler::KEEPER);
+            context.execute(&first).map_err(start)?;
         }
         let _ = stop.folder.set(folder.path().to_owned());
         let _ = stop.process.set(context.process_handle());
@@ -266,7 +267,7 @@ impl Evaluator {
             return cell::with_types(code, &[known]);
         }
         match self.compiler.stand_ins() {
-            Some(prefix) => cell::with_stand_ins(code, &prefix),
+            Some(name) => cell::with_stand_ins(code, name),
             None => self.with_types(code.to_owned()),
         }
     }

@@ -109,7 +109,7 @@ impl<'a> Worker<'a> {
             return Ok(failure(&restored.told(&messages)));
         }
         let text = source::with_runtime(&restored.text, shared.config.crate_name());
-        let text = source::without_stale(&text, &lock(&shared.stale));
+        let text = source::without_keeper(&source::without_stale(&text, &lock(&shared.stale)));
         let text = source::without_idle_variables(&text);
         let (result, listing) = self.compile(&text, level, &library)?;
         let mut types = CellTypes::default();
@@ -247,7 +247,7 @@ impl<'a> Worker<'a> {
             return Ok(Reply::failure("error: the cell's types must be asked for".into()));
         }
         let Restored { text, .. } = lock(&shared.stand_ins).restore(&written);
-        let text = source::without_stale(&text, &lock(&shared.stale));
+        let text = source::without_keeper(&source::without_stale(&text, &lock(&shared.stale)));
         if text != written {
             fs::write(&file, text)?;
         }

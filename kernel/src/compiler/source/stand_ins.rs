@@ -13,8 +13,11 @@ use serde_json::Value;
 
 use super::super::types::{self, Found};
 
-/// How all such names begin.
-const PREFIX: &str = "MomentumType_";
+/// How all such names begin and end. They are types that are known as far as rust-analyzer sees, which
+/// evcxr asks about every cell: of a bare word that nobody defines it would wonder again at every
+/// variable of the session.
+const PREFIX: &str = "[(); 0x_6d_";
+const SUFFIX: &str = "]";
 const PUT: &str = "evcxr_variable_store.put_variable::<";
 
 /// What is known of the names of a session.
@@ -44,9 +47,9 @@ pub(in super::super) struct Restored {
     shifts: Vec<Shift>,
 }
 
-/// The beginning of the names in a cell, from the hash of it and all before it.
-pub(in super::super) fn prefix(chain: &str) -> String {
-    format!("{PREFIX}{}_", chain.get(..12).unwrap_or(chain))
+/// One of the names in a cell, given the hash of it and all before it.
+pub(in super::super) fn stand_in(chain: &str, number: usize) -> String {
+    format!("{PREFIX}{}_{number}{SUFFIX}", chain.get(..12).unwrap_or(chain))
 }
 
 /// The types of a cell's variables, by number, for the folder of compiled cells.
@@ -135,8 +138,7 @@ impl StandIns {
         while let Some(at) = rest.find(PREFIX) {
             result.push_str(&rest[..at]);
             let tail = &rest[at..];
-            let word = |c: char| c.is_alphanumeric() || c == '_';
-            let end = tail.find(|c: char| !word(c)).unwrap_or(tail.len());
+            let end = tail.find(SUFFIX).map_or(tail.len(), |end| end + SUFFIX.len());
             result.push_str(&written(self.known.get(&tail[..end]).map(String::as_str)));
             rest = &tail[end..];
         }
@@ -219,11 +221,11 @@ mod tests {
 
     fn names() -> StandIns {
         let mut names = StandIns::default();
-        names.known.insert("MomentumType_a_0".into(), "Vec<u8>".into());
-        let replaced = [(": MomentumType_b_0 ", " ")];
+        names.known.insert("[(); 0x_6d_a_0]".into(), "Vec<u8>".into());
+        let replaced = [(": [(); 0x_6d_b_0] ", " ")];
         let own = |(a, b): (&str, &str)| (a.to_owned(), b.to_owned());
         names.expect(
-            vec!["MomentumType_b_0".into(), "MomentumType_b_1".into()],
+            vec!["[(); 0x_6d_b_0]".into(), "[(); 0x_6d_b_1]".into()],
             replaced.map(own).into(),
         );
         names
@@ -231,9 +233,9 @@ mod tests {
 
     #[test]
     fn the_authors_words_come_back_and_columns_are_evcxrs() {
-        let text = "take::<MomentumType_a_0>(v)\nlet b: MomentumType_b_0 = é; x\n\
-            evcxr_variable_store.put_variable::<MomentumType_b_0>(stringify!(b), b);\n\
-            let c: MomentumType_b_1;\ntake::<MomentumType_lost_1>(w)";
+        let text = "take::<[(); 0x_6d_a_0]>(v)\nlet b: [(); 0x_6d_b_0] = é; x\n\
+            evcxr_variable_store.put_variable::<[(); 0x_6d_b_0]>(stringify!(b), b);\n\
+            let c: [(); 0x_6d_b_1];\ntake::<[(); 0x_6d_lost_1]>(w)";
         let restored = names().restore(text);
         assert_eq!(
             restored.text,
@@ -243,7 +245,7 @@ mod tests {
         let line = r#"{"spans":[{"line_start":2,"column_start":5,"line_end":2,"column_end":9}]}"#;
         let told = String::from_utf8(restored.told(line.as_bytes())).unwrap();
         let at = |end| format!(r#""column_start":5,"line_end":2,"column_end":{end}"#);
-        assert!(told.contains(&at(9 + ": MomentumType_b_0 ".len() - 1)), "{told}");
+        assert!(told.contains(&at(9 + ": [(); 0x_6d_b_0] ".len() - 1)), "{told}");
     }
 
     #[test]
@@ -255,10 +257,10 @@ mod tests {
         assert!(foreign.is_empty());
         names.learn(&types);
         assert_eq!(
-            names.spelt_out("(MomentumType_b_0, MomentumType_b_1)", "_"),
+            names.spelt_out("([(); 0x_6d_b_0], [(); 0x_6d_b_1])", "_"),
             "(std::vec::Vec<&'static str>, _)"
         );
-        let html = names.spelt_out_in_html("<td>MomentumType_b_0</td>");
+        let html = names.spelt_out_in_html("<td>[(); 0x_6d_b_0]</td>");
         assert_eq!(html, "<td>std::vec::Vec&lt;&amp;'static str&gt;</td>");
         let closure = "let _1: momentum_cells::variables::Kept<1, {closure@src/lib.rs:1:1: 1:2}>;";
         assert!(names.read(closure).is_none());
