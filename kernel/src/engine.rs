@@ -220,9 +220,10 @@ impl Engine {
                     break;
                 }
                 // The time to compile is not the cell's own.
-                Event::Frame(Frame::Began {}) if deadline.is_none() && seen.timeout.is_none() => {
+                Event::Frame(Frame::Began {}) if seen.timeout.is_none() => {
                     deadline = self.time_limit.map(|limit| Instant::now() + limit);
                 }
+                Event::Frame(Frame::Ended {}) => deadline = None,
                 Event::Frame(Frame::CommWait {}) => self.answer_wait(io),
                 Event::Frame(frame) => seen.frame(frame, io),
                 Event::Input(request, answer) => {
@@ -354,7 +355,11 @@ impl Seen {
             Frame::UserError => self.user_error = true,
             Frame::Crash(crash) => self.crash = Some(crash),
             Frame::Undone { lost_threads } => self.undone = Some(lost_threads),
-            Frame::Began {} | Frame::Mark(_) | Frame::CommWait {} | Frame::CommDone(_) => {}
+            Frame::Began {}
+            | Frame::Ended {}
+            | Frame::Mark(_)
+            | Frame::CommWait {}
+            | Frame::CommDone(_) => {}
         }
     }
 }

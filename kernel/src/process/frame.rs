@@ -14,6 +14,8 @@ use crate::comm::CommMessage;
 pub(crate) enum Frame {
     /// What was compiled begins to run.
     Began {},
+    /// It has run to its end.
+    Ended {},
     /// Text printed on standard output.
     Stdout(String),
     /// Text printed on standard error.

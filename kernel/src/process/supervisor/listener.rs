@@ -163,6 +163,7 @@ impl Listener {
         }
         self.running = false;
         self.snapshot = None;
+        self.send(&Frame::Ended {});
         let _ = writeln!(self.commands, "{COMMIT}");
         tell_evcxr(DONE);
     }
