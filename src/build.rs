@@ -97,7 +97,12 @@ fn build(arguments: &Arguments) -> Result<PathBuf> {
         _ => Vec::new(),
     };
     eprintln!("Rendering the journal");
-    let built = site.build().map_err(report::journal)?;
+    let built = match site.build().map_err(report::journal) {
+        Ok(built) => built,
+        Err(problem) if failures.is_empty() => return Err(problem),
+        // What stopped a notebook comes first: it may be why the journal misses an output.
+        Err(problem) => return Err(Several::ending_with(problem, failures).into()),
+    };
     for output in &built.unproven {
         eprintln!(
             "  warning: {}:{}:{}: the output `{}` of {} is marked on the page as {}: {}",

@@ -9,7 +9,7 @@ use momentum_kernel::notebook::Notebook;
 use crate::copy::RunCopy;
 use crate::helpers::Workshop;
 use crate::progress::cell_line;
-use crate::report;
+use crate::report::{self, Several};
 
 /// Look for what is wrong: dead links, missing texts, stale outputs, days, dates, keys.
 ///
@@ -33,7 +33,8 @@ pub(crate) struct Arguments {
     /// With --rerun, outputs must be the same byte for byte, pictures as well
     #[arg(long, requires = "rerun", conflicts_with = "tolerance")]
     exact: bool,
-    /// Leave out cells with this tag with --rerun; can be given several times
+    /// Leave out cells with this tag with --rerun, instead of those tagged nondeterministic; can be
+    /// given several times
     #[arg(long = "skip-tag", default_value = "nondeterministic", value_name = "TAG")]
     skip_tags: Vec<String>,
     /// Do not look for this; can be given several times
@@ -74,6 +75,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
         series = series.with_environment(workshop.run_environment());
     }
     let mut found = series.check().map_err(report::journal)?;
+    let mut failures = Vec::new();
     if let Some(workshop) = workshop.as_mut().filter(|_| arguments.rerun) {
         // Of an earlier run: this one tells anew.
         found.allow(&[Rule::NotReproduced]);
@@ -87,17 +89,33 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<bool> {
             // A notebook that cannot be read has been found already; one in another language is not
             // ours to run.
             if Notebook::read(&notebook).is_ok_and(|one| one.check_language().is_ok()) {
-                found.add(rerun(&series, &notebook, workshop, &config)?);
+                match rerun(&series, &notebook, workshop, &config) {
+                    Ok(findings) => found.add(findings),
+                    // The other notebooks' findings are not lost.
+                    Err(failure) => failures.push(failure),
+                }
             }
         }
     }
     found.allow(&arguments.allow);
+    if matches!(arguments.format, Format::Github) {
+        // GitHub looks for files from the repository's root, where its jobs begin.
+        let here = std::env::current_dir().and_then(std::fs::canonicalize).into_diagnostic()?;
+        if let Ok(below) = series.root().strip_prefix(here) {
+            for finding in &mut found.findings {
+                finding.problem.file = below.join(&finding.problem.file).display().to_string();
+            }
+        }
+    }
     let format = match arguments.format {
         Format::Text => CheckFormat::Text,
         Format::Json => CheckFormat::Json,
         Format::Github => CheckFormat::Github,
     };
     print!("{}", found.to_text(format));
+    if let Some(failures) = Several::new(failures, "notebooks that could not be run again") {
+        return Err(failures.into());
+    }
     Ok(found.findings.is_empty())
 }
 

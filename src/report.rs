@@ -101,9 +101,18 @@ pub(crate) struct Several {
 impl Several {
     /// `None` if there are none.
     pub(crate) fn new(failures: Vec<Report>, what: &str) -> Option<Several> {
+        (!failures.is_empty()).then(|| Several::of(failures, what))
+    }
+
+    /// The failures, and what came of them.
+    pub(crate) fn ending_with(last: Report, mut failures: Vec<Report>) -> Several {
+        failures.push(last);
+        Several::of(failures, "problems")
+    }
+
+    fn of(failures: Vec<Report>, what: &str) -> Several {
         let heading = format!("{what}: {}", failures.len());
-        let failures: Vec<_> = failures.into_iter().map(Into::into).collect();
-        (!failures.is_empty()).then_some(Several { heading, failures })
+        Several { heading, failures: failures.into_iter().map(Into::into).collect() }
     }
 }
 

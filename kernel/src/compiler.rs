@@ -150,11 +150,14 @@ fn original_path() -> OsString {
 /// The file with the number of the cargo that runs now.
 const PROCESS: &str = "cargo.pid";
 
-/// Stops the cargo of a session; tells whether one was running.
+/// Stops the cargo of a session and what it has started; tells whether one was running.
 pub(crate) fn interrupt(folder: &Path) -> bool {
     let file = folder.join(PROCESS);
     let number = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
     let Some(process) = number.and_then(rustix::process::Pid::from_raw) else { return false };
     let _ = fs::remove_file(file);
-    rustix::process::kill_process(process, rustix::process::Signal::KILL).is_ok()
+    // By now the number may be a stranger's.
+    let place = fs::read_link(format!("/proc/{}/cwd", process.as_raw_nonzero()));
+    let is_ours = !cfg!(target_os = "linux") || place.is_ok_and(|place| place.starts_with(folder));
+    is_ours && rustix::process::kill_process_group(process, rustix::process::Signal::KILL).is_ok()
 }

@@ -221,13 +221,24 @@ impl Engine {
                 }
                 // The time to compile is not the cell's own.
                 Event::Frame(Frame::Began {}) if seen.timeout.is_none() => {
+                    if self.stop.requested.load(Ordering::SeqCst) {
+                        // It came between compiling and running, where it met neither.
+                        self.stop.stop();
+                    }
                     deadline = self.time_limit.map(|limit| Instant::now() + limit);
                 }
                 Event::Frame(Frame::Ended {}) => deadline = None,
-                Event::Frame(Frame::CommWait {}) => self.answer_wait(io),
+                Event::Frame(Frame::CommWait {}) => {
+                    let asked = Instant::now();
+                    self.answer_wait(io);
+                    deadline = deadline.map(|at| at + asked.elapsed());
+                }
                 Event::Frame(frame) => seen.frame(frame, io),
                 Event::Input(request, answer) => {
+                    // Nor is the reader's.
+                    let asked = Instant::now();
                     let _ = answer.send(io.input(request));
+                    deadline = deadline.map(|at| at + asked.elapsed());
                 }
                 Event::Done(done) => {
                     outcome = Some(done);
@@ -281,7 +292,10 @@ impl Engine {
                 None => report::interrupted(&state),
             }),
             _ if seen.crash.is_some() => {
-                Some(report::crash(&seen.crash.unwrap_or_default(), &state))
+                let panic = seen.panic.as_ref();
+                let panic =
+                    panic.map(|it| report::panic(it, &outcome.generated, &self.history, &state));
+                Some(report::crash(&seen.crash.unwrap_or_default(), seen.cause, panic, &state))
             }
             _ if seen.unwound => {
                 let panic = seen.panic.unwrap_or_default();
@@ -292,7 +306,7 @@ impl Engine {
                 let lost = |name: &str| scene.lost(name);
                 Some(report::compile_error(self.number, &outcome.source, errors, &lost))
             }
-            Some(Failure::Ended) => Some(report::crash(&Crash::default(), &state)),
+            Some(Failure::Ended) => Some(report::crash(&Crash::default(), None, None, &state)),
             Some(Failure::Message(message)) => Some(report::plain("Error", message)),
             None => {
                 // A panic that the cell caught, or one in another thread: said, but no failure.
@@ -320,6 +334,8 @@ struct Seen {
     unwound: bool,
     user_error: bool,
     crash: Option<Crash>,
+    /// What Rust's runtime said of an end that it chose.
+    cause: Option<report::Cause>,
     /// Set once variables are as they were before the cell: the threads that are gone.
     undone: Option<Vec<String>>,
     /// The limit that the cell has overstepped.
@@ -341,7 +357,10 @@ impl Seen {
             |shown: process::Shown| MimeBundle { data: shown.data, metadata: shown.metadata };
         match frame {
             Frame::Stdout(text) => io.output(Output::Stream { name: StreamName::Stdout, text }),
-            Frame::Stderr(text) => io.output(Output::Stream { name: StreamName::Stderr, text }),
+            Frame::Stderr(text) => {
+                self.cause = report::Cause::told_by(&text).or(self.cause);
+                io.output(Output::Stream { name: StreamName::Stderr, text });
+            }
             Frame::Display(display) => io.output(Output::Display {
                 bundle: bundle(display.shown),
                 id: display.id,
@@ -375,11 +394,11 @@ impl Drop for Engine {
 }
 
 impl Interpreter for Engine {
-    fn execute(&mut self, code: &str, io: &mut dyn CellIo) -> Execution {
+    fn execute(&mut self, number: u32, code: &str, io: &mut dyn CellIo) -> Execution {
         if code.trim().is_empty() {
             return Execution::default();
         }
-        self.number += 1;
+        self.number = number;
         self.stop.requested.store(false, Ordering::SeqCst);
         let _ = self.requests.send(Request::Execute(code.to_owned()));
         self.attend(io)

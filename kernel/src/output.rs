@@ -149,8 +149,8 @@ pub enum Completeness {
 
 /// Anything that runs cells in one session; [`crate::engine::Engine`] is the real one.
 pub trait Interpreter {
-    /// Runs a cell to its end.
-    fn execute(&mut self, code: &str, io: &mut dyn CellIo) -> Execution;
+    /// Runs a cell to its end. `number` is the one that the reader sees beside it.
+    fn execute(&mut self, number: u32, code: &str, io: &mut dyn CellIo) -> Execution;
     /// Tells which cells a fresh session will run, one after the other, as far as that is known:
     /// they may be prepared while others run.
     fn foresee(&mut self, _cells: Vec<String>) {}

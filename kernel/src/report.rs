@@ -11,7 +11,7 @@ use crate::cell::Typed;
 use crate::output::CellError;
 use crate::process::Panic;
 
-pub(crate) use ending::{State, crash, interrupted, timeout};
+pub(crate) use ending::{Cause, State, crash, interrupted, timeout};
 
 pub(crate) use suggestion::{notes, place};
 

@@ -106,7 +106,7 @@ pub fn run(
         collector.begin(cell.index);
         let record = provenance::cell_record(chain, &cell.source, &config.folder);
         let mut io = Io { collector: &mut collector, on_event };
-        let execution = interpreter.execute(&cell.source, &mut io);
+        let execution = interpreter.execute(count, &cell.source, &mut io);
         let error = execution.error.clone();
         let standard_error = collector.standard_error().to_owned();
         collector.end(execution, count);

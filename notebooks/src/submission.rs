@@ -63,7 +63,7 @@ impl<'a> Submission<'a> {
                 grades.push(grade);
             }
         };
-        for step in steps {
+        for (number, step) in (1..).zip(steps) {
             let (exercise, code) = match &step {
                 Step::Cell(cell) => (None, cell.source.clone()),
                 Step::Exercise(exercise, cell) => {
@@ -83,7 +83,7 @@ impl<'a> Submission<'a> {
             {
                 continue;
             }
-            let error = interpreter.execute(&code, &mut Unheard).error;
+            let error = interpreter.execute(number, &code, &mut Unheard).error;
             match (step, error) {
                 (Step::Exercise(exercise, _) | Step::Check(exercise), Some(error)) => {
                     add(exercise, Outcome::of(&error), &mut grades);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     impl Interpreter for Session {
-        fn execute(&mut self, code: &str, _: &mut dyn CellIo) -> Execution {
+        fn execute(&mut self, _: u32, code: &str, _: &mut dyn CellIo) -> Execution {
             self.ran.push(code.to_owned());
             let fails = self.fails.iter().find(|(word, _)| code.contains(word));
             let error = fails.map(|(word, name)| CellError {

@@ -100,10 +100,10 @@ def row(fault, reply: dict) -> str:
 class Limited(Kernel):
     """A kernel with limits of memory and time."""
 
-    def __init__(self, program: str, folder: Path):
+    def __init__(self, program: str, folder: Path, time_limit="20s"):
         spec = folder / "kernels" / "limited"
         spec.mkdir(parents=True)
-        argv = [program, "kernel", "serve", "--memory-limit=3G", "--time-limit=20s", "{connection_file}"]
+        argv = [program, "kernel", "serve", "--memory-limit=3G", f"--time-limit={time_limit}", "{connection_file}"]
         description = {"argv": argv, "display_name": "limited", "language": "rust", "interrupt_mode": "message"}
         (spec / "kernel.json").write_text(json.dumps(description))
         specs = KernelSpecManager(kernel_dirs=[str(spec.parent)], ensure_native_kernel=False)
@@ -204,6 +204,31 @@ def test_a_build_in_progress_is_interrupted(fresh_kernel, tmp_path):
     assert result.reply["status"] == "error", result.reply
     assert time.monotonic() - begun < 60
     assert fresh_kernel.value("kept") == "7"
+    # The build script that slept is gone with its cargo.
+    assert not [p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(crate)]
+
+
+def test_numbers_are_those_beside_the_cells(fresh_kernel):
+    fresh_kernel.run("?show")
+    fresh_kernel.ok("1 + 1", silent=True)
+    fresh_kernel.ok("2 + 2", user_expressions={"three": "1 + 2"})
+    result = fresh_kernel.run('let wrong: i32 = "text";')
+    assert f"cell [{result.reply['execution_count']}]:1:18" in "".join(result.reply["traceback"]), result.reply
+
+
+def test_the_time_to_answer_is_no_part_of_the_time_limit(kernelspec, momentum, tmp_path):
+    kernel = Limited(str(momentum), tmp_path, time_limit="3s")
+    try:
+        def answer(_):
+            time.sleep(5)
+            kernel.client.input("Ada")
+
+        reply = kernel.client.execute_interactive(
+            'input("name? ").len()', timeout=PATIENCE, stdin_hook=answer, output_hook=lambda _: None
+        )
+        assert reply["content"]["status"] == "ok", reply["content"]
+    finally:
+        kernel.close()
 
 
 def processes_of(kernel):
@@ -219,11 +244,12 @@ def session_folders():
 def test_a_killed_kernel_leaves_nothing_behind(kernelspec):
     before = session_folders()
     kernel = Kernel()
-    kernel.ok("let a = 1;")
+    kernel.ok('let child = std::process::Command::new("sleep").arg("600").spawn().unwrap();')
     kernel.client.execute("loop { std::hint::black_box(0); }")
     time.sleep(1)
     processes = processes_of(kernel)
-    assert len(processes) >= 4 and len(session_folders() - before) == 1
+    assert any(process.name() == "sleep" for process in processes)
+    assert len(processes) >= 5 and len(session_folders() - before) == 1
     kernel.manager.provisioner.process.send_signal(signal.SIGKILL)
     gone, alive = psutil.wait_procs(processes, timeout=PATIENCE)
     assert not alive, [process.cmdline() for process in alive]

@@ -39,6 +39,20 @@ def test_a_new_series_shows_what_its_first_notebook_printed(log):
     assert re.search(r'class="value"[^>]*>6<', page), page
 
 
+def test_what_stopped_a_notebook_is_told_with_what_the_journal_misses(momentum, tmp_path):
+    subprocess.run([momentum, "init", tmp_path / "log"], check=True)
+    path = tmp_path / "log/notebooks/day-01-first-steps.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    code.source += '\nlet wrong: i32 = "text";'
+    nbformat.write(notebook, path)
+    done = subprocess.run(
+        [momentum, "build", tmp_path / "log"], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 1
+    assert "mismatched types" in done.stderr and "day-01.md:" in done.stderr, done.stderr
+
+
 def test_a_series_as_it_was_built_is_sound_and_reproduced(momentum, log):
     before = (log / "notebooks" / "day-01-first-steps.ipynb").read_bytes()
     assert check(momentum, log, "--rerun") == []

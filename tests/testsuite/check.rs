@@ -42,6 +42,11 @@ fn findings_are_written_for_people_and_for_machines() {
     let (_, text) = run(&["check", "--format", "github", "--allow", "stale-output"]);
     assert!(text.starts_with("::error file=entries/day-01.md,line="), "{text}");
     assert_eq!(text.lines().count(), 1, "{text}");
+    // Of a series below the folder where the job begins.
+    let name = folder.path().file_name().unwrap().to_str().unwrap();
+    let output = momentum(folder.path().parent().unwrap(), &["check", name, "--format", "github"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with(&format!("::error file={name}/entries/day-01.md,line=")), "{text}");
 
     let (code, _) = run(&["check", "--allow", "stale-output", "--allow", "dead-link"]);
     assert_eq!(code, Some(0));

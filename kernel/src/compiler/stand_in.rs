@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::request::{Asked, ask, has_no_dependencies, session, word};
@@ -84,7 +85,10 @@ fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> Exit
         }
         Some("check") => probe::check_by_cargo(config, folder, arguments),
         _ => {
-            // Who interrupts stops cargo itself: this process becomes it.
+            // Who interrupts stops cargo itself, which this process becomes, and all that it started.
+            let _ = rustix::process::setpgid(None, None);
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
             let _ = fs::write(folder.join(PROCESS), std::process::id().to_string());
             replace(&mut direct::real_cargo(config, arguments, &[]))
         }

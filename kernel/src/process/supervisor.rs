@@ -6,6 +6,7 @@ mod pump;
 use std::fs::File;
 use std::io::{BufRead, BufReader, PipeWriter, Write};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -129,7 +130,7 @@ fn obey(listener: &Mutex<Listener>, mut stdin: Option<ChildStdin>) {
             break;
         }
     }
-    // evcxr has closed its end: the session is over, and with us the worker ends.
+    // evcxr has closed its end: the session is over, and with us all that it has started ends.
     if !lock(listener).orderly {
         std::thread::sleep(Duration::from_millis(30));
     }
@@ -137,8 +138,10 @@ fn obey(listener: &Mutex<Listener>, mut stdin: Option<ChildStdin>) {
         && let Some(folder) = std::env::var_os(SESSION_FOLDER)
     {
         // The kernel was killed, and nobody else is left to clean up.
+        crate::compiler::interrupt(Path::new(&folder));
         let _ = std::fs::remove_dir_all(folder);
     }
+    end_descendants();
     std::process::exit(0);
 }
 
@@ -170,6 +173,26 @@ fn interrupt(listener: &Arc<Mutex<Listener>>) {
             let _ = rustix::process::kill_process(worker, Signal::KILL);
         }
     });
+}
+
+/// Ends the worker, its copies, and what cells have started.
+fn end_descendants() {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parent = |process: i32| -> Option<i32> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The name in brackets may hold spaces.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let all: Vec<(i32, i32)> =
+        numbers.filter_map(|number| Some((number, parent(number)?))).collect();
+    let mut ending = vec![rustix::process::getpid().as_raw_nonzero().get()];
+    while let Some(process) = ending.pop() {
+        for &(child, _) in all.iter().filter(|(_, parent)| *parent == process) {
+            ending.push(child);
+            let _ = Pid::from_raw(child).map(|it| rustix::process::kill_process(it, Signal::KILL));
+        }
+    }
 }
 
 fn lock(listener: &Mutex<Listener>) -> MutexGuard<'_, Listener> {

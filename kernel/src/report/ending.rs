@@ -47,28 +47,58 @@ impl State {
     }
 }
 
-/// The report on a cell that took its whole process with it.
-pub(crate) fn crash(crash: &Crash, state: &State) -> CellError {
+/// Why Rust's runtime aborts a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A thread's stack is full.
+    Stack,
+    /// There is no memory left, or no more is allowed.
+    Memory,
+}
+
+impl Cause {
+    /// What the runtime's own words on standard error mean.
+    pub(crate) fn told_by(text: &str) -> Option<Cause> {
+        let is_stack = text.contains(" has overflowed its stack");
+        let is_memory = || text.contains("memory allocation of ").then_some(Cause::Memory);
+        if is_stack { Some(Cause::Stack) } else { is_memory() }
+    }
+}
+
+/// The report on a cell that took its whole process with it, with the panic that came before, if one
+/// did.
+pub(crate) fn crash(
+    crash: &Crash,
+    cause: Option<Cause>,
+    panic: Option<CellError>,
+    state: &State,
+) -> CellError {
     let how = match (crash.signal, crash.code) {
-        (Some(6), _) => {
-            "aborted (SIGABRT): an `abort`, a panic within a panic, a full stack, or no memory left"
-                .to_owned()
-        }
+        (Some(6), _) => match (cause, &panic) {
+            (Some(Cause::Stack), _) => "overflowed its stack (SIGABRT)".to_owned(),
+            (Some(Cause::Memory), _) => {
+                "asked for more memory than there is, or than --memory-limit allows (SIGABRT)"
+                    .to_owned()
+            }
+            (None, Some(panic)) => {
+                format!("aborted (SIGABRT) after a panic that nothing could catch: {}", panic.value)
+            }
+            (None, None) => "aborted (SIGABRT)".to_owned(),
+        },
         (Some(9), _) => "was killed (SIGKILL), perhaps for want of memory".to_owned(),
         (Some(7), _) => "touched memory that is not there (SIGBUS)".to_owned(),
         (Some(11), _) => {
-            "touched memory that is not its own (SIGSEGV), or its stack is full".to_owned()
+            "touched memory that is not its own (SIGSEGV), or a thread's stack is full".to_owned()
         }
         (Some(signal), _) => format!("was ended by signal {signal}"),
         (_, Some(99)) => "could not be loaded, or closed its own output".to_owned(),
         (_, Some(code)) => format!("ended the process with exit code {code}"),
         _ => "ended the process".to_owned(),
     };
-    CellError {
-        name: "Crash".into(),
-        value: format!("the cell {how}"),
-        traceback: vec![format!("{RED}crash{RESET}: the cell {how}"), state.sentence()],
-    }
+    let mut traceback = vec![format!("{RED}crash{RESET}: the cell {how}")];
+    traceback.extend(panic.into_iter().flat_map(|panic| panic.traceback));
+    traceback.push(state.sentence());
+    CellError { name: "Crash".into(), value: format!("the cell {how}"), traceback }
 }
 
 /// The report on a cell that its user stopped.
@@ -100,7 +130,7 @@ mod tests {
     #[test]
     fn the_reader_is_told_what_is_left() {
         let check = |state: State, expected: &str| {
-            let error = crash(&Crash { code: Some(3), signal: None }, &state);
+            let error = crash(&Crash { code: Some(3), signal: None }, None, None, &state);
             assert_eq!(error.value, "the cell ended the process with exit code 3");
             assert_eq!(error.traceback[1], expected);
         };

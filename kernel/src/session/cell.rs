@@ -25,7 +25,8 @@ impl Session {
     ) -> ExecuteReply {
         let blank = cell.code.trim().is_empty();
         let store = cell.store_history && !cell.silent && !blank;
-        let count = ExecutionCount::new(if cell.silent { self.count } else { self.count + 1 });
+        let number = if cell.silent { self.count } else { self.count + 1 };
+        let count = ExecutionCount::new(number);
         if store {
             self.count += 1;
         }
@@ -66,7 +67,7 @@ impl Session {
                 silent: cell.silent,
                 stdin: cell.allow_stdin,
             };
-            let execution = interpreter.execute(&cell.code, &mut io);
+            let execution = interpreter.execute(shown_number(number), &cell.code, &mut io);
             if let Some(bundle) = execution.result {
                 shown =
                     bundle.data.get("text/plain").and_then(|text| text.as_str()).map(str::to_owned);
@@ -87,10 +88,15 @@ impl Session {
             self.history.push(self.count, cell.code.clone(), shown);
         }
         if reply.status == ReplyStatus::Ok {
-            reply.user_expressions = Some(evaluate(cell, interpreter));
+            reply.user_expressions = Some(evaluate(shown_number(number), cell, interpreter));
         }
         reply
     }
+}
+
+/// A cell's number for who runs it.
+fn shown_number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The name whose documentation a cell asks for, as `?name`; nothing for all other cells.
@@ -102,6 +108,7 @@ fn asked_for(code: &str) -> Option<&str> {
 
 /// Evaluates the request's user expressions, in the order of their names, without any output.
 fn evaluate(
+    number: u32,
     cell: &ExecuteRequest,
     interpreter: &mut dyn Interpreter,
 ) -> HashMap<String, ExpressionResult> {
@@ -109,7 +116,7 @@ fn evaluate(
     expressions.sort();
     let mut results = HashMap::new();
     for (name, code) in expressions {
-        let execution = interpreter.execute(code, &mut Unheard);
+        let execution = interpreter.execute(number, code, &mut Unheard);
         let result = match execution.error {
             Some(CellError { name, value, traceback }) => {
                 ExpressionResult::Error { ename: name, evalue: value, traceback }

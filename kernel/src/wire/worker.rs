@@ -289,7 +289,7 @@ impl Unavailable {
 }
 
 impl Interpreter for Unavailable {
-    fn execute(&mut self, _code: &str, _io: &mut dyn CellIo) -> Execution {
+    fn execute(&mut self, _number: u32, _code: &str, _io: &mut dyn CellIo) -> Execution {
         let error = CellError {
             name: "KernelStartError".into(),
             value: format!("the kernel did not start: {}", self.report[0]),

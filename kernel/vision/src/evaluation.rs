@@ -125,8 +125,9 @@ struct Tally {
 
 impl Tally {
     fn new(network: &Network, data: &Dataset) -> Self {
-        let (n_classes, known) = (network.n_classes(), data.classes().len());
-        let counts = vec![vec![0; known.max(n_classes)]; known];
+        let n_classes = network.n_classes();
+        let all = data.classes().len().max(n_classes);
+        let counts = vec![vec![0; all]; all];
         Tally { n_classes, counts, loss: 0.0, n_correct: 0 }
     }
 
@@ -145,7 +146,10 @@ impl Tally {
 
     fn evaluation(self, network: &Network, data: &Dataset) -> Evaluation {
         let n = data.len().max(1) as f64;
-        let classes = data.classes().to_vec();
+        let known = data.classes().iter().cloned();
+        // A network may have been built for more classes than these data have.
+        let unknown = (data.classes().len()..self.counts.len()).map(|i| format!("class {i}"));
+        let classes = known.chain(unknown).collect();
         let network = network.name().into();
         let confusion = ConfusionMatrix { network, classes, counts: self.counts };
         Evaluation { loss: self.loss / n, accuracy: self.n_correct as f64 / n, confusion }
@@ -196,4 +200,23 @@ pub fn shift_table(curves: &[ShiftCurve]) -> Table {
 pub(crate) fn correct(scores: &[f32], labels: &[u8], n_classes: usize) -> usize {
     let rows = scores.chunks_exact(n_classes).zip(labels);
     rows.filter(|(row, label)| crate::network::best(row) == usize::from(**label)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::ShapesConfig;
+    use crate::network::Mlp;
+
+    #[test]
+    fn a_network_of_more_classes_than_the_data_have_is_evaluated() {
+        let data = ShapesConfig { per_class: 3, ..ShapesConfig::default() }.splits().unwrap().test;
+        let known = data.classes().len();
+        let network = Mlp::on(data.image_shape()).seed(2).classes(known + 2).unwrap();
+        let Evaluation { confusion, .. } = evaluate(&network, &data).unwrap();
+        let last = confusion.classes.last().unwrap();
+        assert_eq!((confusion.classes.len(), last), (known + 2, &format!("class {}", known + 1)));
+        assert_eq!(confusion.counts.iter().flatten().sum::<usize>(), data.len());
+        assert!(confusion.worst_pair().is_some());
+    }
 }

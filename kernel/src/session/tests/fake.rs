@@ -21,7 +21,7 @@ pub(crate) struct Fake {
 }
 
 impl Interpreter for Fake {
-    fn execute(&mut self, code: &str, io: &mut dyn CellIo) -> Execution {
+    fn execute(&mut self, _number: u32, code: &str, io: &mut dyn CellIo) -> Execution {
         self.interrupted.store(false, Ordering::SeqCst);
         let mut execution = Execution::default();
         for line in code.lines() {

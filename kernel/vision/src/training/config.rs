@@ -132,8 +132,9 @@ fn mismatch(network: &Network, train: &Dataset, validation: &Dataset) -> Option<
     } else if let Some(data) = other {
         let got = data.image_shape();
         Some(format!("the images are {got:?}, but the network was built on {expected:?}"))
-    } else if train.classes().len() > network.n_classes() {
-        let (classes, n) = (train.classes().len(), network.n_classes());
+    } else if train.classes().len().max(validation.classes().len()) > network.n_classes() {
+        let classes = train.classes().len().max(validation.classes().len());
+        let n = network.n_classes();
         Some(format!(
             "the data has {classes} classes, but the network ends in {n}: use .classes({classes})"
         ))
