@@ -53,6 +53,15 @@ HELPERS = [
     "batch_preview(&fashion_mnist().unwrap().train, 16).unwrap()",
 ]
 
+# A figure of one's own: what is generic in plotters is compiled in the cell.
+PLOT = """plot((320, 200), "a parabola", |canvas| {
+    use plotters::prelude::*;
+    let mut chart = ChartBuilder::on(canvas).build_cartesian_2d(-1.0..1.0, 0.0..1.0)?;
+    let points = (-10..=10).map(|n| f64::from(n) / 10.0).map(|x| (x, x * x));
+    chart.draw_series(LineSeries::new(points, &BLUE))?;
+    Ok(())
+}).unwrap()"""
+
 ERRORS = ['let wrong: i32 = "text";', "missing_name + 1", "let s = String::new(); drop(s); s.len()"]
 
 
@@ -158,6 +167,7 @@ def measure(name, argv, options):
         kernel.time(HELPERS[1])
         rows["start to first result of a helper cell, ms"] = (time.perf_counter() - kernel.begun) * 1e3
         rows["helper cell, ms"] = statistics.median(kernel.time(c) for c in HELPERS) * 1e3
+        rows["plot cell, ms"] = kernel.time(PLOT) * 1e3
         rows["interrupt to reply, ms"] = kernel.interrupted() * 1e3
         kernel.close()
     # Again from a fresh kernel: nothing but compiling and running.
