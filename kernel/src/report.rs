@@ -184,12 +184,19 @@ fn locate(generated: &str, line: usize, history: &History) -> Option<(u32, usize
     let text = *lines.get(line.checked_sub(1)?)?;
     // Among equal lines, the n-th of the code is taken to be the n-th of the cell.
     let before = lines[..line - 1].iter().filter(|other| **other == text).count();
-    history.iter().rev().find_map(|Ran { number, compiled: source, .. }| {
-        let equal = |(_, candidate): &(usize, &str)| candidate.contains(text) && !text.is_empty();
-        let found: Vec<usize> =
-            source.lines().enumerate().filter(equal).map(|(at, _)| at + 1).collect();
-        found.get(before).or(found.last()).map(|line| (*number, *line))
-    })
+    let newest = |fits: fn(&str, &str) -> bool| {
+        history.iter().rev().find_map(|Ran { number, compiled: source, .. }| {
+            let lines = source.lines().enumerate();
+            let found: Vec<usize> =
+                lines.filter(|(_, line)| fits(line, text)).map(|(at, _)| at + 1).collect();
+            found.get(before).or(found.last()).map(|line| (*number, *line))
+        })
+    };
+    // A last expression stands in the generated code without what is around it.
+    (!text.is_empty()).then(|| {
+        newest(|line, text| line.trim() == text)
+            .or_else(|| newest(|line, text| line.contains(text)))
+    })?
 }
 
 /// The part of a library's path that is the same on every machine.
@@ -260,6 +267,9 @@ mod tests {
         assert_eq!(locate(generated, 2, &history), Some((1, 2)));
         assert_eq!(locate(generated, 5, &history), Some((2, 1)));
         assert_eq!(locate(generated, 4, &history), None);
+        // A newer cell has it as a part of a line.
+        let history = vec![ran(1, "fn f() {\n    v[5]\n}"), ran(2, "// not v[5] again\nf();")];
+        assert_eq!(locate("fn f() {\n    v[5]\n}\n", 2, &history), Some((1, 2)));
     }
 
     #[test]

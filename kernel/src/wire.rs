@@ -32,7 +32,7 @@ use crate::session::{ControlAction, KernelInfo, announcement, answer_control};
 use connection::Sockets;
 use outgoing::{Collected, Outgoing};
 use publisher::Publisher;
-use receive::{Incoming, Verifier};
+use receive::Incoming;
 use worker::{Shared, Work};
 
 /// The source of an error whose type is the interpreter's own.
@@ -207,8 +207,7 @@ async fn shell(
     queue: mpsc::Sender<Outgoing>,
     shared: Arc<Shared>,
 ) {
-    let mut verifier = Verifier::default();
-    while let Some(incoming) = verifier.next(&mut socket).await {
+    while let Some(incoming) = shared.verifier.next(&mut socket).await {
         if incoming.is_kernel_info() && !shared.is_ready() {
             let mut said = Collected::shell();
             crate::session::answer_kernel_info(&shared.info, &incoming.message, &mut said);
@@ -230,8 +229,7 @@ async fn control(
     shared: Arc<Shared>,
     stop: mpsc::Sender<()>,
 ) {
-    let mut verifier = Verifier::default();
-    while let Some(Incoming { message, .. }) = verifier.next(&mut socket).await {
+    while let Some(Incoming { message, .. }) = shared.verifier.next(&mut socket).await {
         let shared = Arc::clone(&shared);
         // An interrupter may take its time to stop a process: not on the sockets' threads.
         let answered = tokio::task::spawn_blocking(move || {
@@ -253,8 +251,7 @@ async fn control(
 
 /// Passes users' answers to the cell that asked.
 async fn stdin(mut socket: receive::Receiver, shared: Arc<Shared>) {
-    let mut verifier = Verifier::default();
-    while let Some(Incoming { message, .. }) = verifier.next(&mut socket).await {
+    while let Some(Incoming { message, .. }) = shared.verifier.next(&mut socket).await {
         if let jupyter_protocol::JupyterMessageContent::InputReply(reply) = message.content {
             shared.answer(reply.value);
         }

@@ -1,6 +1,7 @@
 //! From the bytes of a message to a request: signature, replay, header, content.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::time::Instant;
 
@@ -55,9 +56,13 @@ impl Incoming {
     }
 }
 
-/// Lets through what is signed with the connection's key, and that only once.
+/// Lets through what is signed with the connection's key, and that only once, on whichever channel.
 #[derive(Debug, Default)]
-pub(super) struct Verifier {
+pub(super) struct Verifier(Mutex<Signatures>);
+
+/// Those that were good already.
+#[derive(Debug, Default)]
+struct Signatures {
     seen: HashSet<Vec<u8>>,
     order: VecDeque<Vec<u8>>,
 }
@@ -65,7 +70,7 @@ pub(super) struct Verifier {
 impl Verifier {
     /// The next good message; none when the socket has closed. Forged, replayed and unreadable
     /// messages get no answer, since nothing says who sent them.
-    pub(super) async fn next(&mut self, connection: &mut Receiver) -> Option<Incoming> {
+    pub(super) async fn next(&self, connection: &mut Receiver) -> Option<Incoming> {
         loop {
             match connection.socket.recv().await {
                 Ok(multipart) => {
@@ -86,8 +91,14 @@ impl Verifier {
         }
     }
 
+    fn is_new(&self, signature: Vec<u8>) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remember(signature)
+    }
+}
+
+impl Signatures {
     /// Whether a signature is seen for the first time.
-    fn is_new(&mut self, signature: Vec<u8>) -> bool {
+    fn remember(&mut self, signature: Vec<u8>) -> bool {
         if !self.seen.insert(signature.clone()) {
             return false;
         }
@@ -141,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_signature_is_good_once() {
-        let mut verifier = Verifier::default();
+        let verifier = Verifier::default();
         assert!(verifier.is_new(b"a".to_vec()));
         assert!(verifier.is_new(b"b".to_vec()));
         assert!(!verifier.is_new(b"a".to_vec()));
@@ -149,11 +160,12 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded() {
-        let mut verifier = Verifier::default();
+        let verifier = Verifier::default();
         for n in 0..MEMORY + 10 {
             assert!(verifier.is_new(n.to_le_bytes().to_vec()));
         }
-        assert_eq!((verifier.seen.len(), verifier.order.len()), (MEMORY, MEMORY));
+        let kept = verifier.0.lock().unwrap();
+        assert_eq!((kept.seen.len(), kept.order.len()), (MEMORY, MEMORY));
     }
 
     proptest! {

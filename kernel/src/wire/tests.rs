@@ -289,6 +289,10 @@ async fn forged_and_replayed_messages_get_no_answer() {
     client.shell.send(message.clone()).await.unwrap();
     assert_eq!(client.reply_status().await.0, ReplyStatus::Ok);
     client.shell.send(message).await.unwrap();
+    // Recorded on one channel, sent again on another.
+    let message: JupyterMessage = KernelInfoRequest {}.into();
+    client.on_control(message.clone()).await;
+    client.shell.send(message).await.unwrap();
     // Rubbish.
     client.shell.socket.send("no frames".into()).await.unwrap();
 

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::outgoing::Outgoing;
 use super::questions;
-use super::receive::Incoming;
+use super::receive::{Incoming, Verifier};
 use super::{BoxError, WireError};
 use crate::comm::CommMessage;
 use crate::output::{
@@ -45,6 +45,8 @@ pub(super) struct Requests {
 /// What the worker and the sockets' tasks share.
 pub(super) struct Shared {
     pub(super) info: KernelInfo,
+    /// Of all channels together: what was good on one is not good on another.
+    pub(super) verifier: Verifier,
     ready: AtomicBool,
     stopping: AtomicBool,
     interrupter: Mutex<Option<Box<dyn Interrupter>>>,
@@ -58,6 +60,7 @@ impl Shared {
     pub(super) fn new(info: KernelInfo, answers: Sender<String>, work: Sender<Work>) -> Self {
         Shared {
             info,
+            verifier: Verifier::default(),
             ready: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             interrupter: Mutex::new(None),
