@@ -141,6 +141,13 @@ def test_the_time_to_compile_is_no_part_of_the_time_limit(run_notebook, write, t
     assert second.outputs[-1].output_type == "error"
 
 
+def test_a_cell_may_await(run_notebook, write):
+    path = write("async fn seven() -> u8 { 7 }", "let n = seven().await;\nn + 1")
+    done = run_notebook(path)
+    assert done.returncode == 0, done.stderr
+    assert nbformat.read(path, as_version=4).cells[1].outputs[-1].data["text/plain"] == "8"
+
+
 def test_a_crate_from_the_registry(run_notebook, write):
     path = write(':dep itoa = "1"\nlet mut buffer = itoa::Buffer::new();\nlet text = buffer.format(128).to_string();\ntext')
     done = run_notebook(path)

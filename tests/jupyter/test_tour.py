@@ -57,6 +57,34 @@ def test_a_crate_is_added(kernel, tmp_path):
     assert value == '"[01, 02, 03, 04]"'
 
 
+def test_types_and_variables_of_earlier_cells_are_the_same_after_a_crate_came(fresh_kernel, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "late"\nversion = "0.1.0"\nedition = "2024"\n')
+    (tmp_path / "src/lib.rs").write_text("pub fn one() -> i32 { 1 }\n")
+    fresh_kernel.ok("#[derive(Debug)]\npub struct Own(i32);\nlet own = Own(41);")
+    assert fresh_kernel.value(f':dep late = {{ path = "{tmp_path}" }}\nown.0 + late::one()') == "42"
+    assert fresh_kernel.value("own") == "Own(41)"
+
+
+def test_another_crates_trait_shows_its_types_and_ours_all_others(fresh_kernel, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "evcxr_dot"\nversion = "0.1.0"\nedition = "2024"\n')
+    (tmp_path / "src/lib.rs").write_text(
+        "#[derive(Debug)] pub struct Dot;\n"
+        "pub trait DotDisplay { fn evcxr_display(&self); }\n"
+        "impl DotDisplay for Dot { fn evcxr_display(&self) {\n"
+        '    println!("EVCXR_BEGIN_CONTENT text/html\\n<b>.</b>\\nEVCXR_END_CONTENT");\n'
+        "} }\n"
+    )
+    (shown,) = fresh_kernel.ok(
+        f':dep evcxr_dot = {{ path = "{tmp_path}" }}\nuse evcxr_dot::DotDisplay;\nevcxr_dot::Dot'
+    ).of("execute_result")
+    assert shown["data"]["text/html"] == "<b>.</b>"
+    assert fresh_kernel.value("1 + 1") == "2"
+    (shown,) = fresh_kernel.ok('table("t", ["n"], [[1]])').of("execute_result")
+    assert "<table" in shown["data"]["text/html"]
+
+
 def test_a_type_shows_itself_as_html(kernel):
     kernel.ok(
         "use std::fmt::Debug;\n"

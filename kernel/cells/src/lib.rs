@@ -45,13 +45,21 @@ pub use training::{download, fit_live};
 
 /// The names that every cell has.
 pub mod prelude {
+    pub use crate::LastExpression;
+    pub use crate::names::*;
+}
+
+/// The same but for the trait that shows last expressions: for cells with another crate's trait that
+/// does.
+#[doc(hidden)]
+pub mod names {
     pub use momentum_memory::prelude::*;
     pub use momentum_vision::prelude::*;
 
     pub use crate::plot::*;
     pub use crate::{
-        Bundle, LastExpression, ProgressBar, Show, clear_output, comm, download, escape, fit_live,
-        html, image, input, latex, markdown, memory, password, png, progress, serde_json, show,
-        show_as, svg, table, tool_arguments, update, vega_lite, vision,
+        Bundle, ProgressBar, Show, clear_output, comm, download, escape, fit_live, html, image,
+        input, latex, markdown, memory, password, png, progress, serde_json, show, show_as, svg,
+        table, tool_arguments, update, vega_lite, vision,
     };
 }

@@ -11,6 +11,11 @@ use super::waiting::{Running, set};
 /// Makes the compiler print types with their paths and without abbreviation.
 const FULL_PATHS: [&str; 2] = ["-Ztrim-diagnostic-paths=no", "--verbose"];
 
+/// The name of a cell's crate, which evcxr has chosen.
+const CRATE: &str = "ctx";
+/// What else makes a type of a cell the same type in the next one.
+const METADATA: &str = "metadata=momentum";
+
 /// The extension of the compiler's listing of a cell.
 pub(super) const LISTING: &str = "mir";
 
@@ -26,8 +31,8 @@ pub(super) fn optimisation(manifest: &str) -> &str {
 fn rustc(config: &CompilerConfig) -> Command {
     let mut rustc = Command::new(&config.rustc);
     rustc
-        .args(["--crate-name", "ctx", "--edition", "2024"])
-        .args(["--error-format=json", "-Cprefer-dynamic", "-Cmetadata=momentum"])
+        .args(["--crate-name", CRATE, "--edition", "2024"])
+        .args(["--error-format=json", "-Cprefer-dynamic", &format!("-C{METADATA}")])
         .args(helper_flags(config))
         .env("PATH", &config.path)
         .env_remove("RUSTC_WRAPPER");
@@ -76,8 +81,12 @@ pub(super) fn probe(config: &CompilerConfig, source: &Path, metadata: &Path) -> 
 }
 
 /// The same through cargo, for a cell with crates of its own.
-pub(super) fn probe_by_cargo(config: &CompilerConfig, arguments: &[OsString]) -> Command {
-    let mut cargo = real_cargo(config, arguments, &FULL_PATHS);
+pub(super) fn probe_by_cargo(
+    config: &CompilerConfig,
+    folder: &Path,
+    arguments: &[OsString],
+) -> Command {
+    let mut cargo = real_cargo(config, folder, arguments, &FULL_PATHS);
     cargo.env("RUSTC_BOOTSTRAP", "1").stdin(Stdio::null());
     cargo
 }
@@ -139,6 +148,7 @@ pub(super) fn end_with_us(command: &mut Command) {
 /// The real cargo, to which the helpers are known as well.
 pub(super) fn real_cargo(
     config: &CompilerConfig,
+    folder: &Path,
     arguments: &[OsString],
     extra_flags: &[&str],
 ) -> Command {
@@ -153,15 +163,37 @@ pub(super) fn real_cargo(
     cargo
         .args(arguments)
         .env("PATH", &config.path)
-        .env("RUSTC", &config.rustc)
+        .env("RUSTC", folder.join("bin/rustc"))
         .env_remove("RUSTFLAGS")
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     cargo
 }
 
+/// Whether the compiler is asked for a cell, and not for a crate that it uses.
+pub(super) fn is_cell(arguments: &[OsString]) -> bool {
+    arguments.windows(2).any(|pair| pair[0] == "--crate-name" && pair[1] == CRATE)
+}
+
+/// The compiler's arguments for a cell as cargo gives them, with our metadata: so a type of a cell that
+/// was compiled without cargo stays the same type once a crate has been added.
+pub(super) fn with_metadata(arguments: &[OsString]) -> Vec<OsString> {
+    let changed = |argument: &OsString| match argument.to_str() {
+        Some(text) if text.starts_with("metadata=") => METADATA.into(),
+        _ => argument.clone(),
+    };
+    arguments.iter().map(changed).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargos_metadata_are_ours_for_a_cell() {
+        let arguments = |name| ["--crate-name", name, "-C", "metadata=ab"].map(OsString::from);
+        assert!(is_cell(&arguments("ctx")) && !is_cell(&arguments("rand")));
+        assert_eq!(with_metadata(&arguments("ctx"))[3], "metadata=momentum");
+    }
 
     #[test]
     fn the_manifest_tells_the_optimisation() {

@@ -67,7 +67,7 @@ pub(super) fn check_by_cargo(
 ) -> ExitCode {
     let source = fs::read_to_string("src/lib.rs").unwrap_or_default();
     let _ = fs::write("src/lib.rs", with_bound(&source));
-    let output = direct::probe_by_cargo(config, arguments).output();
+    let output = direct::probe_by_cargo(config, folder, arguments).output();
     let _ = fs::write("src/lib.rs", &source);
     let Ok(output) = output else { return ExitCode::from(101) };
     let (types, errors) = read(&[output.stdout, output.stderr].concat());

@@ -2,11 +2,13 @@
 //!
 //! Nothing moves to another line, so that places in messages stay right.
 
+mod displays;
 mod idle;
 mod keeper;
 mod redefined;
 mod stand_ins;
 
+pub(super) use displays::{shows_by_other_crates, with_displays_of_others, without_hint_at_ours};
 pub(super) use idle::without_idle_variables;
 pub(crate) use keeper::KEEPER;
 pub(super) use keeper::without_keeper;

@@ -2,14 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::request::{Asked, ask, has_no_dependencies, session, word};
-use super::{CompilerConfig, PROCESS, direct, probe};
+use super::{CompilerConfig, PROCESS, direct, probe, source};
 
 /// The names by which this program is called.
 pub(super) const NAMES: [&str; 3] = ["rustup", "cargo", "rustc"];
@@ -60,8 +61,20 @@ fn rustc(config: &CompilerConfig, arguments: &[OsString]) -> ExitCode {
             println!("{}", config.library_folder.display());
             ExitCode::SUCCESS
         }
+        _ if direct::is_cell(arguments) => cell(config, arguments).unwrap_or(ExitCode::from(101)),
         _ => replace(Command::new(&config.rustc).args(arguments)),
     }
+}
+
+/// Compiles a cell for cargo.
+fn cell(config: &CompilerConfig, arguments: &[OsString]) -> io::Result<ExitCode> {
+    let mut rustc = Command::new(&config.rustc);
+    rustc.args(direct::with_metadata(arguments)).stdout(Stdio::inherit());
+    let output = rustc.stderr(Stdio::piped()).spawn()?.wait_with_output()?;
+    for line in String::from_utf8_lossy(&output.stderr).lines() {
+        eprintln!("{}", source::without_hint_at_ours(line));
+    }
+    Ok(if output.status.success() { ExitCode::SUCCESS } else { ExitCode::from(101) })
 }
 
 fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
@@ -90,7 +103,7 @@ fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> Exit
             #[cfg(target_os = "linux")]
             let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
             let _ = fs::write(folder.join(PROCESS), std::process::id().to_string());
-            replace(&mut direct::real_cargo(config, arguments, &[]))
+            replace(&mut direct::real_cargo(config, folder, arguments, &[]))
         }
     }
 }

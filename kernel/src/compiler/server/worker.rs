@@ -247,7 +247,11 @@ impl<'a> Worker<'a> {
             return Ok(Reply::failure("error: the cell's types must be asked for".into()));
         }
         let Restored { text, .. } = lock(&shared.stand_ins).restore(&written);
-        let text = source::without_keeper(&source::without_stale(&text, &lock(&shared.stale)));
+        let mut text = source::without_keeper(&source::without_stale(&text, &lock(&shared.stale)));
+        let manifest = fs::read_to_string(request.crate_folder.join("Cargo.toml"))?;
+        if source::shows_by_other_crates(&manifest) {
+            text = source::with_displays_of_others(&text, shared.config.crate_name());
+        }
         if text != written {
             fs::write(&file, text)?;
         }
