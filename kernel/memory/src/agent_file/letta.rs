@@ -12,6 +12,7 @@ use super::{
     FileTool, Report,
 };
 use crate::storage::{Author, Timestamp};
+use crate::untrusted::defused;
 
 /// The agents of a Letta file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,10 @@ const BUILT_IN: [&str; 9] = [
     "memory_rethink",
     "send_message",
 ];
+
+/// The events that Letta sends as a user's messages (its `system.py`), and the field that says more.
+const EVENTS: [(&str, &str); 3] =
+    [("heartbeat", "reason"), ("login", "last_login"), ("system_alert", "message")];
 
 impl LettaImport {
     /// The agents in a text; `name` is what errors call it.
@@ -224,6 +229,7 @@ fn import_messages(agent: &Value, system: &str, into: &mut Vec<FileMessage>, rep
                 continue;
             }
         }
+        imported.text = defused(&imported.text);
         into.push(imported);
     }
     let prompt = "it was compiled from instructions and memory, as is done afresh here";
@@ -260,19 +266,23 @@ fn content(message: &Value) -> (String, Vec<String>) {
     (said.join("\n"), others)
 }
 
-/// Letta wraps what it sends to a model in JSON: what a person says, and events.
+/// Letta wraps what it sends to a model in JSON: what a person says, and events. JSON of any other
+/// shape is what a person wrote, and never becomes a message of the system.
 fn event(text: String) -> (FileRole, String) {
     let Ok(Value::Object(wrapped)) = serde_json::from_str(&text) else {
         return (FileRole::User, text);
     };
-    let field = |name: &str| wrapped.get(name).and_then(Value::as_str).map(str::to_owned);
-    match (field("type").as_deref(), field("message").or_else(|| field("reason"))) {
-        (Some("user_message"), Some(message)) => (FileRole::User, message),
-        (Some(kind), message) => {
-            let message = message.map(|message| format!(": {message}"));
-            (FileRole::System, format!("{kind}{}", message.unwrap_or_default()))
-        }
-        _ => (FileRole::User, text),
+    let field = |name: &str| wrapped.get(name).and_then(Value::as_str);
+    if let (Some("user_message"), Some(message)) = (field("type"), field("message")) {
+        return (FileRole::User, message.to_owned());
+    }
+    let Some((kind, said)) = EVENTS.iter().find(|(kind, _)| field("type") == Some(kind)) else {
+        return (FileRole::User, text);
+    };
+    let is_known = |name: &String| ["type", "time", "location", said].contains(&name.as_str());
+    match field(said).filter(|_| field("time").is_some() && wrapped.keys().all(is_known)) {
+        Some(said) => (FileRole::System, format!("{kind}: {said}")),
+        None => (FileRole::User, text),
     }
 }
 
