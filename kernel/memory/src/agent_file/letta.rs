@@ -61,6 +61,7 @@ impl LettaImport {
                 });
             }
         };
+        report_shared(&file, &agents, &mut report);
         let agents = agents.into_iter().map(|agent| import(&file, agent, &mut report)).collect();
         for part in ["groups", "files", "sources", "mcp_servers"] {
             let n = list(&file, part).map_or(0, <[Value]>::len);
@@ -86,15 +87,59 @@ fn time(value: &Value) -> Timestamp {
     parsed.unwrap_or_default()
 }
 
-/// What the agent has: in the agent itself, or in the file's list under the ids that it names.
-fn parts<'a>(file: &'a Value, agent: &'a Value, own: &str, ids: &str, all: &str) -> Vec<&'a Value> {
+/// What the agent has: in the agent itself (`memory_blocks`), or in the file's list (`blocks`) under
+/// the ids that it names (`block_ids`).
+fn parts<'a>(
+    file: &'a Value,
+    agent: &'a Value,
+    [own, ids, all]: [&str; 3],
+    report: &mut Report,
+) -> Vec<&'a Value> {
     let own = list(agent, own).unwrap_or_default();
     if !own.is_empty() {
         return own.iter().collect();
     }
-    let all = list(file, all).unwrap_or_default();
-    let ids = list(agent, ids).unwrap_or_default().iter();
-    ids.filter_map(|id| all.iter().find(|part| part.get("id") == Some(id))).collect()
+    let all_parts = list(file, all).unwrap_or_default();
+    let mut found = Vec::new();
+    for id in list(agent, ids).unwrap_or_default() {
+        match all_parts.iter().find(|part| part.get("id") == Some(id)) {
+            Some(part) => found.push(part),
+            None => {
+                let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+                let (name, what) = (text(agent, "name"), all.trim_end_matches('s'));
+                let why = format!("the agent `{name}` names it, but the file does not hold it");
+                report.note(format!("the {what} `{id}`"), why);
+            }
+        }
+    }
+    found
+}
+
+/// The number of agents that have this block of the file.
+fn n_owners(agents: &[&Value], block: &Value) -> usize {
+    let Some(id) = block.get("id") else { return 0 };
+    let has = |agent: &&&Value| list(agent, "block_ids").is_some_and(|ids| ids.contains(id));
+    agents.iter().filter(has).count()
+}
+
+/// Says what several agents had together.
+fn report_shared(file: &Value, agents: &[&Value], report: &mut Report) {
+    for block in list(file, "blocks").unwrap_or_default() {
+        let n = n_owners(agents, block);
+        if n > 1 {
+            let why = format!(
+                "{n} agents shared it, and each has a copy of its own now; share it again with \
+                 `with_shared_block`"
+            );
+            report.note(format!("the block `{}`", text(block, "label")), why);
+        }
+    }
+    let n_agents = agents.iter().filter(|agent| list(agent, "passages").is_none()).count();
+    if n_agents > 1 {
+        let n = list(file, "passages").map_or(0, <[Value]>::len);
+        let why = format!("the file does not say whose, and each of {n_agents} agents has a copy");
+        report.count(n, "passage", "passages", &why);
+    }
 }
 
 fn import(file: &Value, agent: &Value, report: &mut Report) -> AgentFile {
@@ -117,7 +162,7 @@ fn import(file: &Value, agent: &Value, report: &mut Report) -> AgentFile {
     let mut labels = BTreeSet::new();
     let blocks = match list(agent, "core_memory") {
         Some(blocks) => blocks.iter().collect(),
-        None => parts(file, agent, "memory_blocks", "block_ids", "blocks"),
+        None => parts(file, agent, ["memory_blocks", "block_ids", "blocks"], report),
     };
     for block in blocks {
         imported.blocks.push(import_block(block, created, &mut labels, report));
@@ -132,7 +177,7 @@ fn import(file: &Value, agent: &Value, report: &mut Report) -> AgentFile {
             at: time(passage),
         });
     }
-    for tool in parts(file, agent, "tools", "tool_ids", "tools") {
+    for tool in parts(file, agent, ["tools", "tool_ids", "tools"], report) {
         let (name, description) = (text(tool, "name").to_owned(), text(tool, "description"));
         if BUILT_IN.contains(&name.as_str()) {
             continue;
