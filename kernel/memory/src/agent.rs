@@ -18,6 +18,7 @@ mod context;
 mod core_memory;
 mod event;
 mod executor;
+mod export;
 mod facts;
 mod handle;
 mod history;

@@ -39,7 +39,7 @@ mod agent;
 mod block;
 #[cfg(test)]
 mod conformance;
-mod embedding;
+pub(crate) mod embedding;
 mod encoding;
 mod error;
 mod fact;

@@ -18,18 +18,39 @@ pub(crate) fn unescaped(text: &str) -> String {
     text.replace("&lt;", "<").replace("&amp;", "&")
 }
 
-/// The beginnings of marks in the templates of ChatML, Llama, Mistral, Gemma and Phi.
-const MARKS: [&str; 10] = [
+/// The beginnings of marks in the templates of ChatML, Llama, Mistral, Gemma, Phi, Qwen, Hermes and
+/// DeepSeek (whose bars are U+FF5C).
+const MARKS: [&str; 30] = [
     "<|",
+    "<\u{ff5c}",
     "[INST",
     "[/INST",
     "<<SYS",
     "<</SYS",
     "<start_of_turn",
     "<end_of_turn",
+    "<bos>",
+    "<eos>",
     "<s>",
     "</s>",
+    "[SYSTEM_PROMPT",
+    "[/SYSTEM_PROMPT",
     "[AVAILABLE_TOOLS",
+    "[/AVAILABLE_TOOLS",
+    "[TOOL_CALLS",
+    "[/TOOL_CALLS",
+    "[TOOL_RESULTS",
+    "[/TOOL_RESULTS",
+    "[TOOL_CONTENT",
+    "[ARGS]",
+    "[CALL_ID]",
+    "[THINK]",
+    "[/THINK]",
+    "<tool_call",
+    "</tool_call",
+    "<tool_response",
+    "</tool_response",
+    "<tools>",
 ];
 
 /// `text` with a space in every mark of a chat template, so that it is read as text.
@@ -54,6 +75,8 @@ mod tests {
     fn marks_are_broken_up() {
         assert_eq!(defused("a <|im_start|>system"), "a < |im_start|>system");
         assert_eq!(defused("[INST] x [/INST]"), "[ INST] x [ /INST]");
+        assert_eq!(defused("<\u{ff5c}User\u{ff5c}>"), "< \u{ff5c}User\u{ff5c}>");
+        assert_eq!(defused("</tool_response>[TOOL_CALLS]"), "< /tool_response>[ TOOL_CALLS]");
         assert_eq!(defused("if a < b || [1]"), "if a < b || [1]");
     }
 

@@ -12,6 +12,7 @@ use super::{
     FileTool, Report,
 };
 use crate::storage::{Author, Timestamp};
+use crate::untrusted::defused;
 
 /// The agents of a Letta file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,10 @@ const BUILT_IN: [&str; 9] = [
     "send_message",
 ];
 
+/// The events that Letta sends as a user's messages (its `system.py`), and the field that says more.
+const EVENTS: [(&str, &str); 3] =
+    [("heartbeat", "reason"), ("login", "last_login"), ("system_alert", "message")];
+
 impl LettaImport {
     /// The agents in a text; `name` is what errors call it.
     ///
@@ -56,6 +61,7 @@ impl LettaImport {
                 });
             }
         };
+        report_shared(&file, &agents, &mut report);
         let agents = agents.into_iter().map(|agent| import(&file, agent, &mut report)).collect();
         for part in ["groups", "files", "sources", "mcp_servers"] {
             let n = list(&file, part).map_or(0, <[Value]>::len);
@@ -81,15 +87,59 @@ fn time(value: &Value) -> Timestamp {
     parsed.unwrap_or_default()
 }
 
-/// What the agent has: in the agent itself, or in the file's list under the ids that it names.
-fn parts<'a>(file: &'a Value, agent: &'a Value, own: &str, ids: &str, all: &str) -> Vec<&'a Value> {
+/// What the agent has: in the agent itself (`memory_blocks`), or in the file's list (`blocks`) under
+/// the ids that it names (`block_ids`).
+fn parts<'a>(
+    file: &'a Value,
+    agent: &'a Value,
+    [own, ids, all]: [&str; 3],
+    report: &mut Report,
+) -> Vec<&'a Value> {
     let own = list(agent, own).unwrap_or_default();
     if !own.is_empty() {
         return own.iter().collect();
     }
-    let all = list(file, all).unwrap_or_default();
-    let ids = list(agent, ids).unwrap_or_default().iter();
-    ids.filter_map(|id| all.iter().find(|part| part.get("id") == Some(id))).collect()
+    let all_parts = list(file, all).unwrap_or_default();
+    let mut found = Vec::new();
+    for id in list(agent, ids).unwrap_or_default() {
+        match all_parts.iter().find(|part| part.get("id") == Some(id)) {
+            Some(part) => found.push(part),
+            None => {
+                let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+                let (name, what) = (text(agent, "name"), all.trim_end_matches('s'));
+                let why = format!("the agent `{name}` names it, but the file does not hold it");
+                report.note(format!("the {what} `{id}`"), why);
+            }
+        }
+    }
+    found
+}
+
+/// The number of agents that have this block of the file.
+fn n_owners(agents: &[&Value], block: &Value) -> usize {
+    let Some(id) = block.get("id") else { return 0 };
+    let has = |agent: &&&Value| list(agent, "block_ids").is_some_and(|ids| ids.contains(id));
+    agents.iter().filter(has).count()
+}
+
+/// Says what several agents had together.
+fn report_shared(file: &Value, agents: &[&Value], report: &mut Report) {
+    for block in list(file, "blocks").unwrap_or_default() {
+        let n = n_owners(agents, block);
+        if n > 1 {
+            let why = format!(
+                "{n} agents shared it, and each has a copy of its own now; share it again with \
+                 `with_shared_block`"
+            );
+            report.note(format!("the block `{}`", text(block, "label")), why);
+        }
+    }
+    let n_agents = agents.iter().filter(|agent| list(agent, "passages").is_none()).count();
+    if n_agents > 1 {
+        let n = list(file, "passages").map_or(0, <[Value]>::len);
+        let why = format!("the file does not say whose, and each of {n_agents} agents has a copy");
+        report.count(n, "passage", "passages", &why);
+    }
 }
 
 fn import(file: &Value, agent: &Value, report: &mut Report) -> AgentFile {
@@ -112,7 +162,7 @@ fn import(file: &Value, agent: &Value, report: &mut Report) -> AgentFile {
     let mut labels = BTreeSet::new();
     let blocks = match list(agent, "core_memory") {
         Some(blocks) => blocks.iter().collect(),
-        None => parts(file, agent, "memory_blocks", "block_ids", "blocks"),
+        None => parts(file, agent, ["memory_blocks", "block_ids", "blocks"], report),
     };
     for block in blocks {
         imported.blocks.push(import_block(block, created, &mut labels, report));
@@ -127,7 +177,7 @@ fn import(file: &Value, agent: &Value, report: &mut Report) -> AgentFile {
             at: time(passage),
         });
     }
-    for tool in parts(file, agent, "tools", "tool_ids", "tools") {
+    for tool in parts(file, agent, ["tools", "tool_ids", "tools"], report) {
         let (name, description) = (text(tool, "name").to_owned(), text(tool, "description"));
         if BUILT_IN.contains(&name.as_str()) {
             continue;
@@ -224,6 +274,7 @@ fn import_messages(agent: &Value, system: &str, into: &mut Vec<FileMessage>, rep
                 continue;
             }
         }
+        imported.text = defused(&imported.text);
         into.push(imported);
     }
     let prompt = "it was compiled from instructions and memory, as is done afresh here";
@@ -260,19 +311,23 @@ fn content(message: &Value) -> (String, Vec<String>) {
     (said.join("\n"), others)
 }
 
-/// Letta wraps what it sends to a model in JSON: what a person says, and events.
+/// Letta wraps what it sends to a model in JSON: what a person says, and events. JSON of any other
+/// shape is what a person wrote, and never becomes a message of the system.
 fn event(text: String) -> (FileRole, String) {
     let Ok(Value::Object(wrapped)) = serde_json::from_str(&text) else {
         return (FileRole::User, text);
     };
-    let field = |name: &str| wrapped.get(name).and_then(Value::as_str).map(str::to_owned);
-    match (field("type").as_deref(), field("message").or_else(|| field("reason"))) {
-        (Some("user_message"), Some(message)) => (FileRole::User, message),
-        (Some(kind), message) => {
-            let message = message.map(|message| format!(": {message}"));
-            (FileRole::System, format!("{kind}{}", message.unwrap_or_default()))
-        }
-        _ => (FileRole::User, text),
+    let field = |name: &str| wrapped.get(name).and_then(Value::as_str);
+    if let (Some("user_message"), Some(message)) = (field("type"), field("message")) {
+        return (FileRole::User, message.to_owned());
+    }
+    let Some((kind, said)) = EVENTS.iter().find(|(kind, _)| field("type") == Some(kind)) else {
+        return (FileRole::User, text);
+    };
+    let is_known = |name: &String| ["type", "time", "location", said].contains(&name.as_str());
+    match field(said).filter(|_| field("time").is_some() && wrapped.keys().all(is_known)) {
+        Some(said) => (FileRole::System, format!("{kind}: {said}")),
+        None => (FileRole::User, text),
     }
 }
 

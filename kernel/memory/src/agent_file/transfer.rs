@@ -10,11 +10,13 @@ use crate::storage::{
     NewFact, NewMessage, NewPassage, PageRequest, PassageFilter, Storage, StorageError,
 };
 
-/// The keys under which agents keep something of themselves.
-const STATE: [&str; 1] = ["queue"];
+/// The keys under which agents keep something of themselves: the queue's state, the timers, and how
+/// far a sleep-time agent has read. A test moves agents that have them.
+const STATE: [&str; 3] = ["queue", "timers", "sleep_time_read"];
 
 impl AgentFile {
-    /// An agent of a storage, whole.
+    /// An agent of a storage, whole. A storage does not know the agent's instructions, model and
+    /// tools: [`Agent::export`](crate::agent::Agent::export) adds them.
     ///
     /// # Errors
     /// [`AgentFileError::Storage`] when there is no such agent.
@@ -112,6 +114,14 @@ impl AgentFile {
         );
         for (key, value) in &self.state {
             storage.set_state(agent, key, value)?;
+        }
+        if self.instructions.is_some() {
+            let why = "no storage holds them; give them to the agent with `with_instructions`";
+            report.note("the instructions", why);
+        }
+        for tool in &self.tools {
+            let why = "no storage holds tools; give the agent its like with `with_tool`";
+            report.note(format!("the tool `{}`", tool.name), why);
         }
         Ok(report)
     }

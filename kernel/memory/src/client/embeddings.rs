@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::exchange::Exchange;
 use super::{Client, ClientError};
+use crate::storage::embedding::cut;
 use crate::storage::{AgentId, Collection, Embedder, QueryVector, Storage, StorageError};
 use crate::{runtime, wire};
 
@@ -80,7 +81,8 @@ impl Client {
     }
 
     /// Makes the vectors that an agent's messages or passages do not have yet, and keeps them in
-    /// its storage, batch by batch: what was done before an error stays. Returns how many.
+    /// its storage, batch by batch: what was done before an error stays. Of a text of more than
+    /// 6,000 characters, the first 6,000 are embedded. Returns how many.
     ///
     /// # Errors
     /// [`EmbeddingError`] when the endpoint makes none or the storage does not keep them.
@@ -97,7 +99,8 @@ impl Client {
             if missing.is_empty() {
                 return Ok(n_made);
             }
-            let (ids, texts): (Vec<u64>, Vec<String>) = missing.into_iter().unzip();
+            let (ids, texts): (Vec<u64>, Vec<String>) =
+                missing.into_iter().map(|(id, text)| (id, cut(text))).unzip();
             let vectors: Vec<_> = ids.into_iter().zip(self.embed(&texts)?).collect();
             storage.set_vectors(agent, collection, model, &vectors)?;
             n_made += vectors.len();

@@ -5,11 +5,25 @@ use std::error::Error;
 use super::{AgentId, Collection, Storage, StorageError};
 
 /// How many texts go to the embedding model at a time.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
+
+/// The longest text that goes to an embedding model, in characters: of a longer one, the beginning
+/// does. It is some 1,500 tokens of English and less than 8,191, which OpenAI's models take, of any
+/// language.
+pub(crate) const LONGEST: usize = 6_000;
+
+/// The part of a text that goes to an embedding model.
+pub(crate) fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+    }
+    text
+}
 
 /// Gives each message or passage that has no vector of this model one, and returns how many got
 /// one. `embed` turns texts into vectors, one for each, in order; with an endpoint's model it is
-/// [`Client::embed`](crate::client::Client::embed).
+/// [`Client::embed`](crate::client::Client::embed). Of a text of more than 6,000 characters, the
+/// first 6,000 are embedded.
 ///
 /// ```
 /// use momentum_memory::message::Message;
@@ -51,7 +65,8 @@ where
         if missing.is_empty() {
             return Ok(n_embedded);
         }
-        let (items, texts): (Vec<u64>, Vec<String>) = missing.into_iter().unzip();
+        let (items, texts): (Vec<u64>, Vec<String>) =
+            missing.into_iter().map(|(item, text)| (item, cut(text))).unzip();
         let vectors = embed(&texts).map_err(|error| failed(error.into()))?;
         if vectors.len() != texts.len() {
             let what = format!("{} vectors came for {} texts", vectors.len(), texts.len());

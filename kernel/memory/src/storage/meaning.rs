@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::embedding::{BATCH, cut};
 use super::{
     Access, AgentId, AgentRecord, AttachedBlock, Author, BlockEdit, BlockId, Collection,
     EditRequest, Fact, FactOutcome, FactQuery, Hit, Match, MessageFilter, NewBlock, NewFact,
     NewMessage, NewPassage, Page, PageRequest, Passage, PassageFilter, PassageId, QueryVector,
-    Search, Storage, StorageError, StoredBlock, StoredMessage, Timestamp, embed_missing,
+    Search, Storage, StorageError, StoredBlock, StoredMessage, Timestamp,
 };
 
 /// What turns texts into vectors: an endpoint's embedding model
@@ -29,8 +31,13 @@ pub trait Embedder: fmt::Debug + Send + Sync {
 ///
 /// Texts are embedded when something is searched, not when they are written, so that no step of an
 /// agent waits for it. The first search in a large storage waits: call
-/// [`embed_missing`](super::embed_missing) before it if that matters. When the embedder fails, so
-/// does the search; what was embedded until then is kept.
+/// [`embed_missing`](super::embed_missing) before it if that matters. Of a text of more than 6,000
+/// characters, the first 6,000 are embedded.
+///
+/// No search fails because the embedder does. While it answers nothing, searches go by words alone,
+/// which `tracing` is told once, as a warning. A text that it refuses twice, though it takes the
+/// question, gets a vector of zeros, which is like nothing: the text is found by its words, and is
+/// not asked for again. So is a text without any words.
 ///
 /// ```
 /// use momentum_memory::message::Message;
@@ -70,12 +77,26 @@ pub trait Embedder: fmt::Debug + Send + Sync {
 pub struct SearchByMeaning<S> {
     inner: S,
     embedder: Box<dyn Embedder>,
+    /// Whether the embedder failed when it was last asked.
+    is_silent: AtomicBool,
+}
+
+type EmbedderError = Box<dyn Error + Send + Sync>;
+
+/// The text of a search, which the embedder took, and its vector.
+struct Question<'a> {
+    text: &'a str,
+    vector: Vec<f32>,
 }
 
 impl<S: Storage> SearchByMeaning<S> {
     /// A storage with an embedder.
     pub fn new(storage: S, embedder: impl Embedder + 'static) -> Self {
-        SearchByMeaning { inner: storage, embedder: Box::new(embedder) }
+        SearchByMeaning {
+            inner: storage,
+            embedder: Box::new(embedder),
+            is_silent: AtomicBool::new(false),
+        }
     }
 
     /// The storage inside.
@@ -83,7 +104,7 @@ impl<S: Storage> SearchByMeaning<S> {
         &self.inner
     }
 
-    /// The search with its question's vector; as it is when it needs none.
+    /// The search with its question's vector; as it is when it needs none or there is none.
     fn with_vector<Filter: Clone>(
         &self,
         agent: &AgentId,
@@ -91,17 +112,106 @@ impl<S: Storage> SearchByMeaning<S> {
         search: &Search<Filter>,
     ) -> Result<Search<Filter>, StorageError> {
         let mut search = search.clone();
-        if search.matching != Match::Ranked || search.vector.is_some() || search.text.is_empty() {
+        let is_blank = search.text.trim().is_empty();
+        if search.matching != Match::Ranked || search.vector.is_some() || is_blank {
             return Ok(search);
         }
-        let model = self.embedder.name();
-        let embed = |texts: &[String]| self.embedder.embed(texts);
-        embed_missing(&self.inner, agent, collection, model, embed)?;
-        let vectors = embed(std::slice::from_ref(&search.text))
-            .map_err(|source| StorageError::Backend { doing: "embed the question", source })?;
-        let vector = vectors.into_iter().next();
-        search.vector = vector.map(|values| QueryVector { model: model.to_owned(), values });
+        // First of all: when the embedder is not there, it is asked this once.
+        let vector = match self.embed(&[&search.text]) {
+            Ok(vectors) => vectors.into_iter().next().unwrap_or_default(),
+            Err(error) => {
+                self.tell(&*error);
+                return Ok(search);
+            }
+        };
+        let question = Question { text: &search.text, vector };
+        self.embed_missing(agent, collection, &question)?;
+        let (model, values) = (self.embedder.name().to_owned(), question.vector);
+        search.vector = Some(QueryVector { model, values });
         Ok(search)
+    }
+
+    /// Gives vectors to the texts that have none, as far as the embedder makes them.
+    fn embed_missing(
+        &self,
+        agent: &AgentId,
+        collection: Collection,
+        question: &Question<'_>,
+    ) -> Result<(), StorageError> {
+        let model = self.embedder.name();
+        loop {
+            let missing = self.inner.without_vectors(agent, collection, model, BATCH)?;
+            if missing.is_empty() {
+                self.is_silent.store(false, Ordering::Relaxed);
+                return Ok(());
+            }
+            let (blank, missing): (Vec<_>, Vec<_>) =
+                missing.into_iter().partition(|(_, text)| text.trim().is_empty());
+            let nothing = |(item, _)| (item, vec![0.0; question.vector.len()]);
+            let mut vectors: Vec<_> = blank.into_iter().map(nothing).collect();
+            let embedded = self.embed_or_refuse(&missing, question, &mut vectors);
+            if !vectors.is_empty() {
+                self.inner.set_vectors(agent, collection, model, &vectors)?;
+            }
+            if let Err(error) = embedded {
+                self.tell(&*error);
+                return Ok(());
+            }
+        }
+    }
+
+    /// The vectors of these texts, of which some may be refused: they are found by halving.
+    fn embed_or_refuse(
+        &self,
+        texts: &[(u64, String)],
+        question: &Question<'_>,
+        vectors: &mut Vec<(u64, Vec<f32>)>,
+    ) -> Result<(), EmbedderError> {
+        let embed = || self.embed(&texts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>());
+        let (item, made) = match (texts, embed()) {
+            ([], _) => return Ok(()),
+            (_, Ok(made)) => {
+                vectors.extend(texts.iter().map(|(item, _)| *item).zip(made));
+                return Ok(());
+            }
+            ([(item, _)], Err(_)) => {
+                // Is it the text, or does the embedder answer nothing any more?
+                self.embed(&[question.text])?;
+                (*item, embed())
+            }
+            _ => {
+                let (first, second) = texts.split_at(texts.len() / 2);
+                self.embed_or_refuse(first, question, vectors)?;
+                return self.embed_or_refuse(second, question, vectors);
+            }
+        };
+        let vector = made.map(|made| made.into_iter().next().unwrap_or_default());
+        let vector = vector.unwrap_or_else(|error| {
+            let error = &*error as &dyn Error;
+            tracing::warn!(item, error, "the embedder refuses a text: it is found by words alone");
+            vec![0.0; question.vector.len()]
+        });
+        vectors.push((item, vector));
+        Ok(())
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedderError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let texts: Vec<String> = texts.iter().map(|text| cut((*text).to_owned())).collect();
+        let vectors = self.embedder.embed(&texts)?;
+        match vectors.len() == texts.len() {
+            true => Ok(vectors),
+            false => Err(format!("{} vectors for {} texts", vectors.len(), texts.len()).into()),
+        }
+    }
+
+    /// Says that searches go by words alone, unless it was said since they last did not.
+    fn tell(&self, error: &(dyn Error + 'static)) {
+        if !self.is_silent.swap(true, Ordering::Relaxed) {
+            tracing::warn!(error, "the embedder fails: searches go by words alone");
+        }
     }
 }
 
@@ -169,92 +279,4 @@ impl<S: Storage> Storage for SearchByMeaning<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-    use crate::message::Message;
-    use crate::storage::{MemoryStorage, SqliteStorage, conformance};
-
-    /// The share of each letter in a text, and how many texts it was asked for.
-    #[derive(Debug, Default)]
-    struct Letters(std::sync::Arc<AtomicUsize>);
-
-    impl Embedder for Letters {
-        fn name(&self) -> &str {
-            "letters"
-        }
-
-        fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Box<dyn Error + Send + Sync>> {
-            self.0.fetch_add(texts.len(), Ordering::Relaxed);
-            if texts.iter().any(|text| text.contains("unspeakable")) {
-                return Err("I cannot read this".into());
-            }
-            let count =
-                |text: &String, letter| text.chars().filter(|c| *c == letter).count() as f32;
-            Ok(texts.iter().map(|t| ('a'..='z').map(|c| count(t, c)).collect()).collect())
-        }
-    }
-
-    #[test]
-    fn all_but_searches_is_as_inside() {
-        conformance::check_records(&|| {
-            Box::new(SearchByMeaning::new(MemoryStorage::new(), Letters::default()))
-        });
-    }
-
-    #[test]
-    fn each_text_is_embedded_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let sara = AgentId::new("sara");
-        let n_embedded = std::sync::Arc::new(AtomicUsize::new(0));
-        let open = || {
-            let storage = SqliteStorage::open(folder.path().join("a.sqlite")).unwrap();
-            SearchByMeaning::new(storage, Letters(std::sync::Arc::clone(&n_embedded)))
-        };
-        let storage = open();
-        let now = Timestamp::from_millis(0);
-        storage.create_agent(&sara, now).unwrap();
-        let say = |storage: &SearchByMeaning<SqliteStorage>, texts: &[&str]| {
-            let new: Vec<_> =
-                texts.iter().map(|text| NewMessage::new(Message::user(text), now)).collect();
-            storage.append_messages(&sara, &new).unwrap();
-        };
-        let best = |storage: &SearchByMeaning<SqliteStorage>, text: &str| {
-            let page = storage.search_messages(&sara, &Search::ranked(text)).unwrap();
-            page.items.first().map(|hit| hit.item.message.text.clone())
-        };
-        say(&storage, &["zzz", "mmm", "ooo"]);
-        assert_eq!(n_embedded.load(Ordering::Relaxed), 0);
-        assert_eq!(best(&storage, "zzzz").as_deref(), Some("zzz"));
-        assert_eq!(n_embedded.load(Ordering::Relaxed), 4);
-        say(&storage, &["qqq"]);
-        assert_eq!(best(&storage, "qqqq").as_deref(), Some("qqq"));
-        assert_eq!(n_embedded.load(Ordering::Relaxed), 6);
-        // Exact searches and empty ones need no vector.
-        storage.search_messages(&sara, &Search::exact("ooo")).unwrap();
-        assert_eq!(best(&storage, ""), None);
-        assert_eq!(n_embedded.load(Ordering::Relaxed), 6);
-        // Another process has it all, too.
-        let other = open();
-        assert_eq!(best(&other, "mmmm").as_deref(), Some("mmm"));
-        say(&other, &["xx"]);
-        assert_eq!(best(&storage, "xxx").as_deref(), Some("xx"));
-        assert_eq!(n_embedded.load(Ordering::Relaxed), 9);
-        let passage = [NewPassage::new("a passage", now)];
-        storage.insert_passages(&sara, &passage).unwrap();
-        let page = storage.search_passages(&sara, &Search::ranked("gap pass ease")).unwrap();
-        assert_eq!(page.items.len(), 1);
-        assert_eq!(n_embedded.load(Ordering::Relaxed), 11);
-    }
-
-    #[test]
-    fn what_the_embedder_says_is_the_source() {
-        let storage = SearchByMeaning::new(MemoryStorage::new(), Letters::default());
-        let (sara, now) = (AgentId::new("sara"), Timestamp::from_millis(0));
-        storage.create_agent(&sara, now).unwrap();
-        let error = storage.search_messages(&sara, &Search::ranked("unspeakable")).unwrap_err();
-        assert_eq!(error.to_string(), "the storage failed to embed the question");
-        assert_eq!(error.source().unwrap().to_string(), "I cannot read this");
-    }
-}
+mod tests;

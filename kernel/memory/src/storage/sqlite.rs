@@ -2,9 +2,11 @@
 //!
 //! The file is in WAL mode: readers and one writer at a time, in any number of threads and
 //! processes. Each method is one transaction. What a method returned `Ok` for is there after the
-//! process is killed at any moment; with [`Durability::Power`] also after a power cut.
+//! process is killed at any moment; with [`Durability::Power`] also after a power cut. A copy of the
+//! process (`fork`) opens the file for itself.
 
 mod blocks;
+mod connection;
 mod facts;
 mod messages;
 mod passages;
@@ -16,11 +18,10 @@ mod vectors;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 
+use self::connection::{Open, Opener};
 use super::{
     Access, AgentId, AgentRecord, AttachedBlock, Author, BlockEdit, BlockId, Collection,
     EditRequest, Fact, FactOutcome, FactQuery, Hit, MessageFilter, NewBlock, NewFact, NewMessage,
@@ -53,16 +54,8 @@ pub enum Durability {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SqliteStorage {
-    open: Mutex<Open>,
-    place: String,
+    opener: Opener,
     weights: Weights,
-}
-
-/// The connection, and what is kept in memory to search quickly.
-struct Open {
-    connection: Connection,
-    indexes: HashMap<(i64, Collection), Index>,
-    spaces: HashMap<i64, vectors::Space>,
 }
 
 /// An agent's or a space's number and a place in it, as one key.
@@ -104,9 +97,7 @@ impl SqliteStorage {
     /// [`StorageError::Backend`] when SQLite cannot open it; [`StorageError::NewerSchema`];
     /// [`StorageError::Corrupt`] when it is a file of another kind.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
-        let path = path.as_ref();
-        let connection = Connection::open(path).map_err(failed("open the SQLite file"))?;
-        Self::with_connection(connection, path.display().to_string())
+        Ok(Self::with_opener(Opener::of_file(path.as_ref())?))
     }
 
     /// A storage in memory, gone when it is dropped: SQLite without a file.
@@ -114,39 +105,19 @@ impl SqliteStorage {
     /// # Errors
     /// [`StorageError::Backend`] when there is no memory for it.
     pub fn temporary() -> Result<Self, StorageError> {
-        let connection = Connection::open_in_memory().map_err(failed("open SQLite in memory"))?;
-        Self::with_connection(connection, "memory".to_owned())
+        Ok(Self::with_opener(Opener::in_memory()?))
     }
 
-    fn with_connection(mut connection: Connection, place: String) -> Result<Self, StorageError> {
-        let settings = "
-            PRAGMA journal_mode = WAL;
-            PRAGMA synchronous = NORMAL;
-            PRAGMA foreign_keys = ON;
-            PRAGMA cache_size = -65536;
-            PRAGMA mmap_size = 1073741824;
-        ";
-        let wrong = failed("set up the SQLite file");
-        connection.busy_timeout(Duration::from_secs(30)).map_err(&wrong)?;
-        // First of all: another program's file stays as it is.
-        schema::migrate(&mut connection, &place)?;
-        connection.execute_batch(settings).map_err(&wrong)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        let open = Open { connection, indexes: HashMap::new(), spaces: HashMap::new() };
-        Ok(SqliteStorage { open: Mutex::new(open), place, weights: Weights::default() })
+    fn with_opener(opener: Opener) -> Self {
+        SqliteStorage { opener, weights: Weights::default() }
     }
 
     /// Sets what an acknowledged write outlives.
     ///
     /// # Errors
     /// [`StorageError::Backend`].
-    pub fn with_durability(self, durability: Durability) -> Result<Self, StorageError> {
-        let level = match durability {
-            Durability::Process => "NORMAL",
-            Durability::Power => "FULL",
-        };
-        let set = self.lock().connection.pragma_update(None, "synchronous", level);
-        set.map_err(failed("set the durability"))?;
+    pub fn with_durability(mut self, durability: Durability) -> Result<Self, StorageError> {
+        self.opener.set_durability(durability)?;
         Ok(self)
     }
 
@@ -159,7 +130,7 @@ impl SqliteStorage {
             let found: Option<String> = open.value("check the file", "PRAGMA quick_check", ())?;
             match found.as_deref() {
                 Some("ok") => Ok(()),
-                _ => Err(corrupt(&*self.place, found.unwrap_or_default())),
+                _ => Err(corrupt(self.opener.place(), found.unwrap_or_default())),
             }
         })
     }
@@ -168,17 +139,6 @@ impl SqliteStorage {
     pub fn with_weights(mut self, weights: Weights) -> Self {
         self.weights = weights;
         self
-    }
-
-    // A panic inside rolls the transaction back; what is kept in memory is dropped.
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(|poisoned| {
-            let mut open = PoisonError::into_inner(poisoned);
-            open.indexes.clear();
-            open.spaces.clear();
-            self.open.clear_poison();
-            open
-        })
     }
 
     /// Reads in one transaction, so that all of it is of one moment.
@@ -202,7 +162,8 @@ impl SqliteStorage {
         behavior: TransactionBehavior,
         work: impl FnOnce(&mut Cached<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let mut open = self.lock();
+        let open = self.opener.open()?;
+        let mut open = Open::lock(&open);
         let Open { connection, indexes, spaces } = &mut *open;
         let transaction = connection
             .transaction_with_behavior(behavior)
@@ -281,7 +242,7 @@ impl Cached<'_> {
 
 impl fmt::Debug for SqliteStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStorage").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("SqliteStorage").field("place", &self.opener.place()).finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@ mod crash;
 mod embeddings;
 mod endpoint;
 mod faults;
+mod fork;
 mod fuzzing;
 mod logs;
 mod providers;

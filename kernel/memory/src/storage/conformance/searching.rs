@@ -13,6 +13,7 @@ pub(super) fn check_all(open: Open<'_>) {
     passages_are_found_until_deleted(open);
     vectors_are_counted(open);
     vectors_find_what_words_do_not(open);
+    vectors_hide_nothing_that_words_find(open);
     segments_change_nothing(open);
 }
 
@@ -138,6 +139,25 @@ fn vectors_find_what_words_do_not(open: Open<'_>) {
     let search = Search::ranked("dogs").with_vector("tiny", vec![1.0]);
     let odd = storage.search_passages(&sara, &search);
     assert!(matches!(odd, Err(StorageError::Dimension { expected: 2, found: 1, .. })), "{odd:?}");
+}
+
+/// Not even when every vector speaks against it, or a text has none.
+fn vectors_hide_nothing_that_words_find(open: Open<'_>) {
+    let (storage, sara) = with_agent(open);
+    let texts = ["Dogs bark.", "Rain.", "A dog sleeps.", "Snow.", "The dog eats."];
+    let new: Vec<_> = texts.iter().map(|text| NewPassage::new(*text, minute(1))).collect();
+    storage.insert_passages(&sara, &new).unwrap();
+    let (near, far, none) = (vec![1.0, 0.0], vec![-1.0, 0.0], vec![0.0, 0.0]);
+    let vectors = [(0, far.clone()), (1, near.clone()), (2, none), (3, near.clone())];
+    storage.set_vectors(&sara, Collection::Archival, "tiny", &vectors).unwrap();
+    let ids = |search: Search<PassageFilter>| -> Vec<u64> {
+        let page = storage.search_passages(&sara, &search).unwrap();
+        page.items.iter().map(|hit| hit.item.id.0).collect()
+    };
+    let (by_words, by_both) =
+        (ids(Search::ranked("dog")), ids(Search::ranked("dog").with_vector("tiny", near)));
+    assert_eq!(by_words.len(), 3);
+    assert!(by_words.iter().all(|id| by_both.contains(id)), "{by_words:?} {by_both:?}");
 }
 
 /// However the texts came in and the index was cut, a search gives the same.
