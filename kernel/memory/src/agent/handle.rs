@@ -81,8 +81,8 @@ impl MemoryHandle {
     }
 
     /// Edits a block. No edit of another agent is lost: one that stands alone (appending,
-    /// replacing a text) is made to what stands there by then; a rewriting is refused if the block
-    /// has changed since the agent saw it.
+    /// replacing a text) is made to what stands there by then; a rewriting is refused if somebody
+    /// else has changed the block since the model was last shown it, which each step does.
     ///
     /// # Errors
     /// Without [`Permission::WriteBlocks`], for a block that may not be written, and for edits that
@@ -95,7 +95,7 @@ impl MemoryHandle {
             let block = memory.writable(label).map_err(|error| refused(error.to_string()))?;
             let Some(id) = block.id() else { break };
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let was = seen.insert(id, block.version()).unwrap_or(block.version());
+            let was = *seen.entry(id).or_insert(block.version());
             if !edit.stands_alone() && was != block.version() {
                 return Err(refused(format!(
                     "the block `{label}` was edited by somebody else after you saw it, so nothing \
@@ -113,12 +113,14 @@ impl MemoryHandle {
                 at: self.clock.now(),
             };
             match self.storage.edit_block(&request) {
-                Ok(block) => {
-                    seen.insert(id, block.version);
+                Ok(edited) => {
+                    // It knows its own edit, and not what others wrote before that.
+                    if was == block.version() {
+                        seen.insert(id, edited.version);
+                    }
                     return Ok(());
                 }
-                // Seen is what the model saw; an edit that does not stand alone fails above.
-                Err(StorageError::Conflict(_)) => drop(seen.insert(id, was)),
+                Err(StorageError::Conflict(_)) => {}
                 Err(error) => return Err(failed(&error)),
             }
         }

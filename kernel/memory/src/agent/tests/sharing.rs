@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::script::{Script, calls, says};
-use crate::agent::{Agent, AgentError, Block, Permission, Permissions, SleepTimeAgent, Team};
-use crate::storage::{Access, Author, MemoryStorage, Storage};
+use crate::agent::{
+    Agent, AgentError, Block, Permission, Permissions, SleepTimeAgent, StepEvent, Team,
+};
+use crate::storage::{Access, Author, BlockId, EditRequest, MemoryStorage, Storage, Timestamp};
 use crate::tutor::RuleBasedTutor;
 
 fn append(text: &str) -> (String, String) {
@@ -52,6 +54,26 @@ fn no_update_is_lost_between_two_agents_in_two_threads() {
     assert_eq!(block.version, 201);
 }
 
+/// An observer who writes "theirs" into a block while the model thinks for the first time.
+fn writes_while_asked(
+    storage: &Arc<MemoryStorage>,
+    block: BlockId,
+) -> impl Fn(&StepEvent<'_>) + Send + Sync + 'static {
+    let storage = Arc::clone(storage);
+    move |event| {
+        if matches!(event, StepEvent::Asked { step: 1, .. }) {
+            let edit = EditRequest {
+                block,
+                expected_version: 1,
+                value: "theirs",
+                by: &Author::Person("Ana".into()),
+                at: Timestamp::from_millis(0),
+            };
+            storage.edit_block(&edit).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_rewriting_of_what_was_not_seen_is_refused() {
     let storage = Arc::new(MemoryStorage::new());
@@ -64,19 +86,7 @@ fn a_rewriting_of_what_was_not_seen_is_refused() {
     let [quick, slow] = agents;
     let plan = quick.block("plan").unwrap().id().unwrap();
     // While the slow agent's model thinks, somebody else writes.
-    let other = Arc::clone(&storage);
-    let mut slow = slow.with_observer(move |event| {
-        if matches!(event, crate::agent::StepEvent::Asked { step: 1, .. }) {
-            let edit = crate::storage::EditRequest {
-                block: plan,
-                expected_version: 1,
-                value: "theirs",
-                by: &Author::Person("Ana".into()),
-                at: crate::storage::Timestamp::from_millis(0),
-            };
-            other.edit_block(&edit).unwrap();
-        }
-    });
+    let mut slow = slow.with_observer(writes_while_asked(&storage, plan));
     let trace = slow.say("Go.").unwrap();
     assert_eq!(trace.steps()[0].calls[0].1, {
         "Error: the block `plan` was edited by somebody else after you saw it, so nothing was \
@@ -85,6 +95,35 @@ fn a_rewriting_of_what_was_not_seen_is_refused() {
     assert_eq!(trace.steps()[1].calls[0].1, "Rewrote `plan`.");
     assert_eq!(slow.block("plan").unwrap().value(), "ours, together");
     assert_eq!(slow.block_history("plan").unwrap().edits().len(), 3);
+}
+
+#[test]
+fn no_other_call_of_the_reply_makes_a_block_seen() {
+    let rethink = |text: &str| {
+        let arguments = serde_json::json!({"label": "plan", "new_memory": text}).to_string();
+        ("memory_rethink".to_owned(), arguments)
+    };
+    let replace = {
+        let arguments = r#"{"label": "plan", "old_content": "nowhere", "new_content": ""}"#;
+        ("core_memory_replace".to_owned(), arguments.to_owned())
+    };
+    // What comes before the last rewriting was written before the model saw anything of it.
+    for (before, expected) in
+        [(append("mine"), "theirs\nmine"), (replace, "theirs"), (rethink("mine"), "theirs")]
+    {
+        let storage = Arc::new(MemoryStorage::new());
+        let both = [before, rethink("all mine")];
+        let both = calls(both.iter().map(|(name, arguments)| (name.as_str(), arguments.as_str())));
+        let slow = Agent::open(Script::new([both, says("Done.")]), storage.clone(), "slow");
+        let agents = [agent(&storage, "quick", &[]), slow.unwrap()];
+        let [quick, slow] = shared(&storage, agents, Access::Write);
+        let plan = quick.block("plan").unwrap().id().unwrap();
+        let mut slow = slow.with_observer(writes_while_asked(&storage, plan));
+        let trace = slow.say("Go.").unwrap();
+        let refusal = &trace.steps()[0].calls[1].1;
+        assert!(refusal.contains("edited by somebody else"), "{refusal}");
+        assert_eq!(slow.block("plan").unwrap().value(), expected, "{trace}");
+    }
 }
 
 #[test]
