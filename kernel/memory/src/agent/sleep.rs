@@ -54,7 +54,8 @@ pub struct SleepTimeAgent {
 
 impl SleepTimeAgent {
     /// An agent that looks after the memory of `other`, in the same storage, under the name of the
-    /// other with `/sleep` behind it. Blocks that are read-only stay so.
+    /// other with `/sleep` behind it. It may write the blocks that the other has the right to write,
+    /// and no more.
     ///
     /// # Errors
     /// What the storage says.
@@ -70,7 +71,7 @@ impl SleepTimeAgent {
             storage.create_agent(&agent.id, agent.clock.now())?;
         }
         for block in storage.blocks(&beside)? {
-            let access = if block.block.read_only { Access::Read } else { Access::Write };
+            let access = if block.is_writable() { Access::Write } else { Access::Read };
             storage.attach_block(&agent.id, block.block.id, access)?;
         }
         agent.load()?;

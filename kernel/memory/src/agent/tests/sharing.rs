@@ -6,7 +6,10 @@ use super::script::{Script, calls, says};
 use crate::agent::{
     Agent, AgentError, Block, Permission, Permissions, SleepTimeAgent, StepEvent, Team,
 };
-use crate::storage::{Access, Author, BlockId, EditRequest, MemoryStorage, Storage, Timestamp};
+use crate::message::Message;
+use crate::storage::{
+    Access, Author, BlockId, EditRequest, MemoryStorage, NewMessage, Storage, Timestamp,
+};
 use crate::tutor::RuleBasedTutor;
 
 fn append(text: &str) -> (String, String) {
@@ -196,4 +199,28 @@ fn a_sleep_time_agent_rewrites_memory_between_turns() {
     assert_eq!(by, "agent agent/sleep");
     // What is read-only stays so for this one, too.
     assert!(sleeper.agent().block("persona").unwrap().is_read_only());
+}
+
+#[test]
+fn a_sleep_time_agent_may_write_no_more_than_the_one_it_looks_after() {
+    let storage = Arc::new(MemoryStorage::new());
+    let agents = ["owner", "reader"].map(|name| agent(&storage, name, &[]));
+    let [owner, reader] = shared(&storage, agents, Access::Read);
+    let refused = "Error: the block `plan` is read-only; write to another block";
+    for (awake, expected) in [(&owner, "Appended to `plan`."), (&reader, refused)] {
+        let (name, arguments) = append("mine");
+        let script = Script::new([calls([(name.as_str(), arguments.as_str())]), says("Done.")]);
+        let mut sleeper = SleepTimeAgent::beside(awake, script).unwrap();
+        tell(awake, ["Go."]);
+        let trace = sleeper.reflect().unwrap().unwrap();
+        assert_eq!(trace.steps()[0].calls[0].1, expected);
+        assert_eq!(sleeper.agent().block("plan").unwrap().value(), "mine");
+    }
+}
+
+/// Puts what a person said straight into an agent's recall storage.
+fn tell(agent: &Agent, said: impl IntoIterator<Item = impl AsRef<str>>) {
+    let said = said.into_iter().map(|text| Message::user(text.as_ref()));
+    let said: Vec<_> = said.map(|said| NewMessage::new(said, Timestamp::from_millis(0))).collect();
+    agent.storage().append_messages(agent.id(), &said).unwrap();
 }
