@@ -10,7 +10,9 @@ use crate::message::Message;
 use crate::storage::{
     Access, Author, BlockId, EditRequest, MemoryStorage, NewMessage, Storage, Timestamp,
 };
+use crate::trace::Outcome;
 use crate::tutor::RuleBasedTutor;
+use crate::untrusted::unescaped;
 
 fn append(text: &str) -> (String, String) {
     let arguments = serde_json::json!({"label": "plan", "content": text}).to_string();
@@ -223,4 +225,35 @@ fn tell(agent: &Agent, said: impl IntoIterator<Item = impl AsRef<str>>) {
     let said = said.into_iter().map(|text| Message::user(text.as_ref()));
     let said: Vec<_> = said.map(|said| NewMessage::new(said, Timestamp::from_millis(0))).collect();
     agent.storage().append_messages(agent.id(), &said).unwrap();
+}
+
+#[test]
+fn a_sleep_time_agent_is_shown_all_that_was_said() {
+    let agent = Agent::new(RuleBasedTutor);
+    let script = Script::new([says("Done.")]);
+    let mut sleeper = SleepTimeAgent::beside(&agent, script.clone()).unwrap();
+    let long: Vec<_> = (0..4_000).map(|n| format!("<word {n}>")).collect();
+    let short: Vec<_> = (0..300).map(|n| format!("I saw {n} herons & <{n}> swans.")).collect();
+    tell(&agent, &short);
+    tell(&agent, [long.join(" ")]);
+    tell(&agent, [""]);
+
+    // What a turn was about that did not end of itself is not read yet.
+    sleeper.agent().cancellation().cancel();
+    let trace = sleeper.reflect().unwrap().unwrap();
+    assert_eq!(*trace.outcome(), Outcome::Cancelled);
+    sleeper.agent().cancellation().reset();
+    sleeper.reflect().unwrap().unwrap();
+    assert!(sleeper.reflect().unwrap().is_none(), "everything was read");
+
+    let mut shown = String::new();
+    for request in script.requests() {
+        let event = request.messages.last().unwrap().text.clone();
+        assert!(!event.contains("cut here to fit"), "{event}");
+        for line in event.lines().filter(|line| line.starts_with('{')) {
+            let record: serde_json::Value = serde_json::from_str(&unescaped(line)).unwrap();
+            shown += record["text"].as_str().unwrap();
+        }
+    }
+    assert_eq!(shown, short.concat() + &long.join(" "), "each once, in order, the long one too");
 }
