@@ -7,7 +7,8 @@ use crate::agent::context::Context;
 use crate::agent::observer::StepEvent;
 use crate::agent::turn::Asked;
 use crate::agent::{Agent, AgentError, summary};
-use crate::message::Message;
+use crate::message::{Message, Role};
+use crate::storage::NewMessage;
 
 /// What a warning begins with.
 pub(crate) const WARNING: &str = "[memory pressure]";
@@ -33,6 +34,19 @@ impl Agent {
             context = self.shrunk_context(context)?;
         }
         Ok(context)
+    }
+
+    /// Drops the messages of a step that came to nothing. A warning among them was not read, and is
+    /// given again.
+    pub(crate) fn drop_step(&mut self) {
+        let is_warning = |kept: &NewMessage| {
+            kept.message.role == Role::System && kept.message.text.starts_with(WARNING)
+        };
+        if self.unkept.iter().any(is_warning) {
+            self.is_warned = false;
+        }
+        self.unkept.clear();
+        self.queue_mut().drop_unkept();
     }
 
     fn warn(&mut self, context: &Context) {

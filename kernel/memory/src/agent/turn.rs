@@ -124,8 +124,7 @@ impl Agent {
                 return Ok(trace);
             }
             Err(error) => {
-                self.unkept.clear();
-                self.queue_mut().drop_unkept();
+                self.drop_step();
                 self.queue_mut().end_turn();
                 return Err(error);
             }
