@@ -53,6 +53,32 @@ fn a_move_ends_the_old_address_and_keeps_it() {
 }
 
 #[test]
+fn a_value_since_today_supersedes_what_was_recorded_today() {
+    let found = results(&[
+        ("fact_record", r#"{"subject": "Sara", "attribute": "home", "value": "Paris"}"#),
+        (
+            "fact_record",
+            r#"{"subject": "Sara", "attribute": "home", "value": "Lyon", "since": "2026-11-23"}"#,
+        ),
+        (
+            "fact_record",
+            r#"{"subject": "Sara", "attribute": "home", "value": "Nice", "since": "2026-11-23"}"#,
+        ),
+        ("fact_search", r#"{"on": "now"}"#),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "Recorded: Sara, home: Paris, since 2026-11-23.",
+            "Recorded: Sara, home: Lyon, since 2026-11-23. Before that it was Paris, which is kept.",
+            "Recorded: Sara, home: Nice, since 2026-11-23. Before that it was Lyon, which is kept.",
+            "Page 1 of 1, 1 facts found.\n\
+             {\"subject\":\"Sara\",\"attribute\":\"home\",\"value\":\"Nice\",\"since\":\"2026-11-23\"}",
+        ]
+    );
+}
+
+#[test]
 fn contradictions_and_wrong_arguments_are_explained() {
     let found = results(&[
         (
