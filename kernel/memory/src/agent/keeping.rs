@@ -14,6 +14,8 @@ use crate::tokens::TokenCounter;
 
 /// The key under which the state of the queue is kept.
 const QUEUE: &str = "queue";
+/// So many messages of an agent that was imported without the state of its queue stand in it.
+const MOST_IMPORTED: u64 = 1_000;
 
 /// The queue is the messages from a position on, and the summary of the ones before.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -77,9 +79,10 @@ impl Agent {
                 what: "the state of the agent's queue".to_owned(),
                 why: error.to_string(),
             })?,
-            // An agent that was never evicted anything, or one that was imported.
+            // An agent that was imported: where its queue began is not known.
             None => {
-                QueueState { from: n_messages.saturating_sub(1_000), n_evicted: 0, summary: None }
+                let from = n_messages.saturating_sub(MOST_IMPORTED);
+                QueueState { from, n_evicted: 0, summary: None }
             }
         };
         let filter = MessageFilter { from_position: Some(state.from), ..MessageFilter::default() };
