@@ -68,16 +68,23 @@ impl Agent {
     fn evict(&mut self, fixed: usize) -> Result<(), AgentError> {
         let reserved = fixed + self.window.summary_limit() + SLACK;
         let goal = self.window.evict_to().saturating_sub(reserved);
-        let evicted = self.queue_mut().evict_to(goal);
-        if evicted.is_empty() {
-            return Ok(());
+        loop {
+            self.catch_up()?;
+            let evicted = self.queue_mut().evict_to(goal);
+            if evicted.is_empty() {
+                return Ok(());
+            }
+            self.is_warned = false;
+            self.tell(&StepEvent::Evicted { n_messages: evicted.len() });
+            let text = self.summarise(&evicted);
+            let (limit, counter) = (self.window.summary_limit(), self.counter.clone());
+            self.queue_mut().set_summary(&text, limit, &counter);
+            if self.keep_queue_state()? {
+                return Ok(());
+            }
+            // Another process evicted meanwhile: what it has summarised is gone on from.
+            self.reload_queue()?;
         }
-        self.is_warned = false;
-        self.tell(&StepEvent::Evicted { n_messages: evicted.len() });
-        let text = self.summarise(&evicted);
-        let (limit, counter) = (self.window.summary_limit(), self.counter.clone());
-        self.queue_mut().set_summary(&text, limit, &counter);
-        self.keep_queue_state()
     }
 
     /// The summary of the one before and these messages, in the model's words. The summariser has
