@@ -252,15 +252,13 @@ impl Agent {
 
     /// The tools on offer now, by permissions and rules.
     fn offered(&self) -> Vec<ToolDefinition> {
-        let mut offered = executor::definitions(
+        self.rules.offered(executor::definitions(
             &self.memory,
             &self.tools,
             &self.granted,
             self.post.is_some(),
             self.heartbeats,
-        );
-        offered.retain(|tool| self.rules.offers(&tool.name));
-        offered
+        ))
     }
 
     /// The switch that ends its turns.

@@ -179,11 +179,8 @@ impl Tool {
         memory: Option<&MemoryHandle>,
         cancellation: &Cancellation,
     ) -> Result<String, ToolError> {
+        check_length(call)?;
         let tool = self.definition.name.clone();
-        if call.arguments.len() > LONGEST_ARGUMENTS {
-            let (n_bytes, limit) = (call.arguments.len(), LONGEST_ARGUMENTS);
-            return Err(ToolError::TooLong { tool, n_bytes, limit });
-        }
         let panicked = |payload: Box<dyn Any + Send>| ToolError::Panicked {
             tool: tool.clone(),
             message: panic_message(&*payload),
@@ -233,6 +230,12 @@ impl Tool {
             Ended::Cancelled => Err(ToolError::Cancelled { tool }),
         }
     }
+}
+
+/// Longer arguments than any tool takes are not even read.
+pub(crate) fn check_length(call: &ToolCall) -> Result<(), ToolError> {
+    let (tool, n_bytes, limit) = (call.name.clone(), call.arguments.len(), LONGEST_ARGUMENTS);
+    if n_bytes > limit { Err(ToolError::TooLong { tool, n_bytes, limit }) } else { Ok(()) }
 }
 
 enum Ended {

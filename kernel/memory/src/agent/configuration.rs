@@ -107,6 +107,8 @@ impl Agent {
         ] {
             self.attach_new(&block)?;
         }
+        // The queue begins with the first message, however many come.
+        self.keep_queue_state()?;
         self.read_memory()
     }
 

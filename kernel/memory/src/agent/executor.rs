@@ -9,7 +9,7 @@ use crate::agent::cancellation::Cancellation;
 use crate::agent::core_memory::CoreMemory;
 use crate::agent::handle::MemoryHandle;
 use crate::message::{ToolCall, ToolDefinition};
-use crate::tool::{Permissions, Tool, ToolError};
+use crate::tool::{Permissions, Tool, ToolError, check_length};
 
 /// The argument by which a model asks to be called again after this call (MemGPT, section 2.4).
 pub(crate) const HEARTBEAT: &str = "request_heartbeat";
@@ -56,6 +56,7 @@ pub(crate) fn execute(
     cancellation: &Cancellation,
     call: &ToolCall,
 ) -> Result<Effect, ToolError> {
+    check_length(call)?;
     let call = &without_heartbeat(call);
     if let Some(tool) = tools.iter().find(|tool| tool.definition().name == call.name) {
         let permissions = tool.permissions().clone();

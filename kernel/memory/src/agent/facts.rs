@@ -100,7 +100,11 @@ fn record(args: Record, memory: &MemoryHandle) -> Result<String, ToolError> {
     let mut fact = NewFact::new(subject, attribute, value, now);
     fact.values = if several { Values::Many } else { Values::One };
     if let Some(since) = since {
-        fact.from = day("since", &since)?;
+        let since = day("since", &since)?;
+        // Since today is since now: what was recorded earlier today held until then.
+        if date(since) != date(now) {
+            fact = fact.holding_from_day(since);
+        }
     }
     Ok(match memory.record_fact(&fact)? {
         FactOutcome::Known(known) => {

@@ -19,6 +19,16 @@ use crate::tool::{Permission, Permissions, ToolError};
 const MOST_CONFLICTS: usize = 10_000;
 /// The longest passage, in characters.
 const LONGEST_PASSAGE: usize = 20_000;
+/// The longest letter to another agent, in characters.
+const LONGEST_LETTER: usize = 20_000;
+/// The longest query of a search, in characters.
+const LONGEST_QUERY: usize = 2_000;
+/// The longest value of a fact, in characters.
+const LONGEST_VALUE: usize = 2_000;
+/// The longest name: a tag, the subject or the attribute of a fact, in characters.
+const LONGEST_NAME: usize = 200;
+/// The most tags of a passage.
+const MOST_TAGS: usize = 32;
 
 /// A letter from one agent to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +91,8 @@ impl MemoryHandle {
     }
 
     /// Edits a block. No edit of another agent is lost: one that stands alone (appending,
-    /// replacing a text) is made to what stands there by then; a rewriting is refused if the block
-    /// has changed since the agent saw it.
+    /// replacing a text) is made to what stands there by then; a rewriting is refused if somebody
+    /// else has changed the block since the model was last shown it, which each step does.
     ///
     /// # Errors
     /// Without [`Permission::WriteBlocks`], for a block that may not be written, and for edits that
@@ -95,7 +105,7 @@ impl MemoryHandle {
             let block = memory.writable(label).map_err(|error| refused(error.to_string()))?;
             let Some(id) = block.id() else { break };
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let was = seen.insert(id, block.version()).unwrap_or(block.version());
+            let was = *seen.entry(id).or_insert(block.version());
             if !edit.stands_alone() && was != block.version() {
                 return Err(refused(format!(
                     "the block `{label}` was edited by somebody else after you saw it, so nothing \
@@ -113,12 +123,14 @@ impl MemoryHandle {
                 at: self.clock.now(),
             };
             match self.storage.edit_block(&request) {
-                Ok(block) => {
-                    seen.insert(id, block.version);
+                Ok(edited) => {
+                    // It knows its own edit, and not what others wrote before that.
+                    if was == block.version() {
+                        seen.insert(id, edited.version);
+                    }
                     return Ok(());
                 }
-                // Seen is what the model saw; an edit that does not stand alone fails above.
-                Err(StorageError::Conflict(_)) => drop(seen.insert(id, was)),
+                Err(StorageError::Conflict(_)) => {}
                 Err(error) => return Err(failed(&error)),
             }
         }
@@ -144,13 +156,14 @@ impl MemoryHandle {
     /// Searches all messages ever said by the person and the agent.
     ///
     /// # Errors
-    /// Without [`Permission::SearchConversation`].
+    /// Without [`Permission::SearchConversation`], and for a query of more than 2,000 characters.
     pub fn search_conversation(
         &self,
         query: &str,
         page: PageRequest,
     ) -> Result<Page<StoredMessage>, ToolError> {
         self.permitted(Permission::SearchConversation)?;
+        within("query", query, LONGEST_QUERY)?;
         let filter =
             MessageFilter { roles: vec![Role::User, Role::Assistant], ..MessageFilter::default() };
         let search = Search::ranked(query).with_filter(filter).with_page(page);
@@ -184,7 +197,8 @@ impl MemoryHandle {
     ///
     /// # Errors
     /// Without [`Permission::WriteArchive`], and for passages that are empty, too long, or in the
-    /// archive already (but for case and space, with the same tags).
+    /// archive already (but for case and space, with the same tags); for more than 32 tags, and one
+    /// of more than 200 characters.
     pub fn insert_passage(&self, text: &str, tags: &[String]) -> Result<PassageId, ToolError> {
         self.permitted(Permission::WriteArchive)?;
         let n_chars = text.chars().count();
@@ -197,6 +211,7 @@ impl MemoryHandle {
                  insert it in several parts"
             )));
         }
+        check_tags(tags)?;
         let same = |known: &Passage| same_text(&known.text, text) && known.tags == tags;
         // The same text has the same beginning, and is among the best answers to it.
         let beginning: String = text.chars().take(300).collect();
@@ -224,18 +239,25 @@ impl MemoryHandle {
     /// Writes a fact down, or finds that it is known or in contradiction to one that is.
     ///
     /// # Errors
-    /// Without [`Permission::WriteFacts`].
+    /// Without [`Permission::WriteFacts`], and for a subject or an attribute of more than 200
+    /// characters or a value of more than 2,000.
     pub fn record_fact(&self, fact: &NewFact) -> Result<FactOutcome, ToolError> {
         self.permitted(Permission::WriteFacts)?;
+        within("subject", &fact.subject, LONGEST_NAME)?;
+        within("attribute", &fact.attribute, LONGEST_NAME)?;
+        within("value", &fact.value, LONGEST_VALUE)?;
         self.storage.record_fact(&self.agent, fact).map_err(|error| failed(&error))
     }
 
     /// The facts that fit the query.
     ///
     /// # Errors
-    /// Without [`Permission::ReadFacts`].
+    /// Without [`Permission::ReadFacts`], and for names of more than 200 characters.
     pub fn facts(&self, query: &FactQuery, page: PageRequest) -> Result<Page<Fact>, ToolError> {
         self.permitted(Permission::ReadFacts)?;
+        for (name, text) in [("subject", &query.subject), ("attribute", &query.attribute)] {
+            within(name, text.as_deref().unwrap_or_default(), LONGEST_NAME)?;
+        }
         self.storage.facts(&self.agent, query, page).map_err(|error| failed(&error))
     }
 
@@ -243,7 +265,8 @@ impl MemoryHandle {
     /// hold the text as it stands.
     ///
     /// # Errors
-    /// Without [`Permission::SearchArchive`].
+    /// Without [`Permission::SearchArchive`], for a query of more than 2,000 characters, and for tags
+    /// that no passage has for their number or length.
     pub fn search_passages(
         &self,
         query: &str,
@@ -252,6 +275,8 @@ impl MemoryHandle {
         page: PageRequest,
     ) -> Result<Page<Passage>, ToolError> {
         self.permitted(Permission::SearchArchive)?;
+        within("query", query, LONGEST_QUERY)?;
+        check_tags(tags)?;
         let search = if exact { Search::exact(query) } else { Search::ranked(query) };
         let filter = PassageFilter { tags: tags.to_vec(), ..PassageFilter::default() };
         let search = search.with_filter(filter).with_page(page).asked_at(self.clock.now());
@@ -262,9 +287,11 @@ impl MemoryHandle {
     /// Leaves a letter for another agent of the team.
     ///
     /// # Errors
-    /// Without [`Permission::MessageAgents`], and when there is no such agent.
+    /// Without [`Permission::MessageAgents`], for a letter of more than 20,000 characters, and when
+    /// there is no such agent.
     pub fn send_to_agent(&self, to: &str, text: &str) -> Result<(), ToolError> {
         self.permitted(Permission::MessageAgents)?;
+        within("message", text, LONGEST_LETTER)?;
         let Some(post) = &self.post else {
             return Err(ToolError::Refused("there is no other agent".to_owned()));
         };
@@ -281,6 +308,27 @@ impl MemoryHandle {
         post.letters.lock().unwrap_or_else(PoisonError::into_inner).push_back(letter);
         Ok(())
     }
+}
+
+/// Refuses a text of more than `limit` characters.
+fn within(name: &str, text: &str, limit: usize) -> Result<(), ToolError> {
+    let n_chars = text.chars().count();
+    if n_chars <= limit {
+        return Ok(());
+    }
+    Err(ToolError::Refused(format!(
+        "`{name}` holds {n_chars} characters, and the limit is {limit}; make it shorter"
+    )))
+}
+
+fn check_tags(tags: &[String]) -> Result<(), ToolError> {
+    if tags.len() > MOST_TAGS {
+        return Err(ToolError::Refused(format!(
+            "there are {} tags, and the limit is {MOST_TAGS}; choose fewer",
+            tags.len()
+        )));
+    }
+    tags.iter().try_for_each(|tag| within("tags", tag, LONGEST_NAME))
 }
 
 fn without_scores<T>(page: Page<Hit<T>>) -> Page<T> {

@@ -14,6 +14,8 @@ use crate::tokens::TokenCounter;
 
 /// The key under which the state of the queue is kept.
 const QUEUE: &str = "queue";
+/// So many messages of an agent that was imported without the state of its queue stand in it.
+const MOST_IMPORTED: u64 = 1_000;
 
 /// The queue is the messages from a position on, and the summary of the ones before.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -29,6 +31,10 @@ struct QueueState {
 pub(crate) struct KeptQueue {
     state: QueueState,
     messages: Vec<StoredMessage>,
+    /// The state as it was read or written last: another process may write it, too.
+    text: Option<String>,
+    /// The messages before this position were taken into account.
+    n_known: u64,
 }
 
 impl KeptQueue {
@@ -39,13 +45,9 @@ impl KeptQueue {
         queue.set_n_evicted(self.state.n_evicted);
         for stored in &self.messages {
             let message = without_speech(stored.message.clone());
-            let opens = match message.role {
-                Role::User => true,
-                Role::System => !message.text.starts_with(super::pressure::WARNING),
-                _ => false,
-            };
             // A result without its call is of no use to a model, and some endpoints refuse it.
             if message.role != Role::Tool || !queue.is_empty() {
+                let opens = opens_turn(&message);
                 queue.push(message, opens, longest, counter);
                 queue.set_positions(stored.position);
             }
@@ -71,22 +73,57 @@ impl Agent {
     pub(crate) fn load(&mut self) -> Result<(), AgentError> {
         self.is_old = true;
         self.read_memory()?;
-        let n_messages = self.storage.agent(&self.id)?.map_or(0, |record| record.n_messages);
-        let state = match self.storage.state(&self.id, QUEUE)? {
-            Some(text) => serde_json::from_str(&text).map_err(|error| StorageError::Corrupt {
+        self.kept_queue = self.read_queue(None)?;
+        self.queue = OnceLock::new();
+        Ok(())
+    }
+
+    /// What the storage has of the queue, from its beginning or from the message at `opening` on.
+    fn read_queue(&self, opening: Option<u64>) -> Result<KeptQueue, AgentError> {
+        let text = self.storage.state(&self.id, QUEUE)?;
+        let state: QueueState = match &text {
+            Some(text) => serde_json::from_str(text).map_err(|error| StorageError::Corrupt {
                 what: "the state of the agent's queue".to_owned(),
                 why: error.to_string(),
             })?,
-            // An agent that was never evicted anything, or one that was imported.
+            // An agent that was imported: where its queue began is not known.
             None => {
-                QueueState { from: n_messages.saturating_sub(1_000), n_evicted: 0, summary: None }
+                let from = self.n_messages()?.saturating_sub(MOST_IMPORTED);
+                QueueState { from, n_evicted: 0, summary: None }
             }
         };
-        let filter = MessageFilter { from_position: Some(state.from), ..MessageFilter::default() };
+        let from = opening.map_or(state.from, |opening| opening.min(state.from));
+        let filter = MessageFilter { from_position: Some(from), ..MessageFilter::default() };
         let messages = self.storage.messages(&self.id, &filter, PageRequest::all())?.items;
-        self.kept_queue = KeptQueue { state, messages };
+        let n_known = messages.last().map_or(state.from, |newest| newest.position + 1);
+        Ok(KeptQueue { state, messages, text, n_known })
+    }
+
+    /// The number of messages in recall storage.
+    fn n_messages(&self) -> Result<u64, AgentError> {
+        Ok(self.storage.agent(&self.id)?.map_or(0, |record| record.n_messages))
+    }
+
+    /// Takes over what another process has made of the queue by now. The turn that goes on stays
+    /// in it as a whole.
+    pub(crate) fn reload_queue(&mut self) -> Result<(), AgentError> {
+        let opening = self.queue().opening();
+        self.kept_queue = self.read_queue(opening.flatten())?;
         self.queue = OnceLock::new();
+        for NewMessage { message, .. } in self.unkept.clone() {
+            let (longest, counter) = (self.longest_message(), self.counter.clone());
+            let message = without_speech(message);
+            let opens = opens_turn(&message);
+            self.queue_mut().push(message, opens, longest, &counter);
+        }
+        self.queue_mut().pin(opening);
         Ok(())
+    }
+
+    /// Takes over messages that another process has written, before any is evicted: the summary
+    /// would not tell of them.
+    pub(crate) fn catch_up(&mut self) -> Result<(), AgentError> {
+        if self.n_messages()? > self.kept_queue.n_known { self.reload_queue() } else { Ok(()) }
     }
 
     /// The queue of messages.
@@ -125,21 +162,29 @@ impl Agent {
         if !self.unkept.is_empty() {
             let first = self.storage.append_messages(&self.id, &self.unkept)?;
             self.queue_mut().set_positions(first);
+            if first == self.kept_queue.n_known {
+                self.kept_queue.n_known += self.unkept.len() as u64;
+            }
             self.unkept.clear();
         }
         Ok(())
     }
 
-    /// Keeps where the queue begins and what its summary says.
-    pub(crate) fn keep_queue_state(&self) -> Result<(), AgentError> {
-        let n_messages = self.storage.agent(&self.id)?.map_or(0, |record| record.n_messages);
+    /// Keeps where the queue begins and what its summary says. False when another process has kept
+    /// something else since this one has read it; then nothing is written.
+    pub(crate) fn keep_queue_state(&mut self) -> Result<bool, AgentError> {
         let state = QueueState {
-            from: self.queue().first_position().unwrap_or(n_messages),
+            from: self.queue().first_position().unwrap_or(self.kept_queue.n_known),
             n_evicted: self.queue().n_evicted(),
             summary: self.queue().summary().map(str::to_owned),
         };
         let text = serde_json::json!(state).to_string();
-        Ok(self.storage.set_state(&self.id, QUEUE, &text)?)
+        let known = self.kept_queue.text.as_deref();
+        let was_kept = self.storage.replace_state(&self.id, QUEUE, known, &text)?;
+        if was_kept {
+            self.kept_queue.text = Some(text);
+        }
+        Ok(was_kept)
     }
 
     /// Begins a new conversation: the queue and its summary are emptied. Core memory stays, and so
@@ -152,7 +197,22 @@ impl Agent {
         self.unkept.clear();
         self.queue = Queue::default().into();
         self.is_warned = false;
-        self.keep_queue_state()
+        loop {
+            let (text, n_known) = (self.storage.state(&self.id, QUEUE)?, self.n_messages()?);
+            self.kept_queue = KeptQueue { text, n_known, ..KeptQueue::default() };
+            if self.keep_queue_state()? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether a turn begins with a message, as far as the message tells.
+fn opens_turn(message: &Message) -> bool {
+    match message.role {
+        Role::User => true,
+        Role::System => !message.text.starts_with(super::pressure::WARNING),
+        _ => false,
     }
 }
 

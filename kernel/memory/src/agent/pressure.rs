@@ -7,7 +7,8 @@ use crate::agent::context::Context;
 use crate::agent::observer::StepEvent;
 use crate::agent::turn::Asked;
 use crate::agent::{Agent, AgentError, summary};
-use crate::message::Message;
+use crate::message::{Message, Role};
+use crate::storage::NewMessage;
 
 /// What a warning begins with.
 pub(crate) const WARNING: &str = "[memory pressure]";
@@ -35,6 +36,19 @@ impl Agent {
         Ok(context)
     }
 
+    /// Drops the messages of a step that came to nothing. A warning among them was not read, and is
+    /// given again.
+    pub(crate) fn drop_step(&mut self) {
+        let is_warning = |kept: &NewMessage| {
+            kept.message.role == Role::System && kept.message.text.starts_with(WARNING)
+        };
+        if self.unkept.iter().any(is_warning) {
+            self.is_warned = false;
+        }
+        self.unkept.clear();
+        self.queue_mut().drop_unkept();
+    }
+
     fn warn(&mut self, context: &Context) {
         let (n_tokens, limit) = (context.n_tokens(), self.window.prompt_limit());
         self.tell(&StepEvent::Pressure { n_tokens, limit });
@@ -54,16 +68,23 @@ impl Agent {
     fn evict(&mut self, fixed: usize) -> Result<(), AgentError> {
         let reserved = fixed + self.window.summary_limit() + SLACK;
         let goal = self.window.evict_to().saturating_sub(reserved);
-        let evicted = self.queue_mut().evict_to(goal);
-        if evicted.is_empty() {
-            return Ok(());
+        loop {
+            self.catch_up()?;
+            let evicted = self.queue_mut().evict_to(goal);
+            if evicted.is_empty() {
+                return Ok(());
+            }
+            self.is_warned = false;
+            self.tell(&StepEvent::Evicted { n_messages: evicted.len() });
+            let text = self.summarise(&evicted);
+            let (limit, counter) = (self.window.summary_limit(), self.counter.clone());
+            self.queue_mut().set_summary(&text, limit, &counter);
+            if self.keep_queue_state()? {
+                return Ok(());
+            }
+            // Another process evicted meanwhile: what it has summarised is gone on from.
+            self.reload_queue()?;
         }
-        self.is_warned = false;
-        self.tell(&StepEvent::Evicted { n_messages: evicted.len() });
-        let text = self.summarise(&evicted);
-        let (limit, counter) = (self.window.summary_limit(), self.counter.clone());
-        self.queue_mut().set_summary(&text, limit, &counter);
-        self.keep_queue_state()
     }
 
     /// The summary of the one before and these messages, in the model's words. The summariser has

@@ -66,6 +66,18 @@ impl Queue {
         self.pinned = None;
     }
 
+    /// Where the message that opened the turn that goes on is in recall storage; the inner [`None`]
+    /// before it is kept there, the outer one between turns.
+    pub(crate) fn opening(&self) -> Option<Option<u64>> {
+        self.pinned.map(|pinned| self.entries[pinned].position)
+    }
+
+    /// Says which message opened the turn that goes on, as [`opening`](Self::opening) does.
+    pub(crate) fn pin(&mut self, opening: Option<Option<u64>>) {
+        self.pinned = opening
+            .and_then(|opening| self.entries.iter().position(|entry| entry.position == opening));
+    }
+
     /// The messages as they stand in the prompt, oldest first, the summary before them.
     pub fn messages(&self) -> impl Iterator<Item = &Message> {
         let summary = self.summary.iter().map(|summary| &summary.entry.message);

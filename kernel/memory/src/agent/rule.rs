@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use crate::message::ToolChoice;
+use crate::message::{ToolChoice, ToolDefinition};
 use crate::tool::ToolError;
 
 /// A rule about one tool. It holds within a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ToolRule {
-    /// The first call of a turn is of this tool (or of another one with this rule).
+    /// The first call of a turn is of this tool (or of another one with this rule). The rule rests
+    /// while the tool is not on offer, by the permissions, for want of a block to write or of a
+    /// team: nothing could be called at all otherwise.
     First(String),
     /// The turn ends after a call of this tool that did not fail.
     Last(String),
@@ -107,19 +109,23 @@ impl Rules {
         self.called.push((tool.to_owned(), worked));
     }
 
-    fn firsts(&self) -> Vec<&str> {
+    /// The tools of which one is called first, as far as they are among `tools`.
+    fn firsts(&self, tools: &[ToolDefinition]) -> Vec<&str> {
+        let is_there = |name: &str| tools.iter().any(|tool| tool.name == name);
         let firsts = self.rules.iter().filter_map(|rule| match rule {
-            ToolRule::First(tool) if self.called.is_empty() => Some(tool.as_str()),
+            ToolRule::First(tool) if self.called.is_empty() && is_there(tool) => {
+                Some(tool.as_str())
+            }
             _ => None,
         });
         firsts.collect()
     }
 
-    /// The rule that forbids a call of this tool now.
-    fn against(&self, name: &str) -> Option<&ToolRule> {
+    /// The rule that forbids a call of this tool now, with these tools on offer.
+    fn against(&self, name: &str, tools: &[ToolDefinition]) -> Option<&ToolRule> {
         let n_called = |tool: &str| self.called.iter().filter(|(name, _)| name == tool).count();
         let worked = |tool: &str| self.called.iter().any(|(name, worked)| name == tool && *worked);
-        let firsts = self.firsts();
+        let firsts = self.firsts(tools);
         self.rules.iter().find(|rule| match rule {
             ToolRule::First(_) => !firsts.is_empty() && !firsts.contains(&name),
             ToolRule::After { tool, before } => tool == name && !worked(before),
@@ -128,22 +134,26 @@ impl Rules {
         })
     }
 
-    /// Whether a tool may be offered now.
-    pub(crate) fn offers(&self, name: &str) -> bool {
-        self.against(name).is_none()
+    /// Those of the tools that may be offered now.
+    pub(crate) fn offered(&self, mut tools: Vec<ToolDefinition>) -> Vec<ToolDefinition> {
+        let open: Vec<_> =
+            tools.iter().map(|tool| self.against(&tool.name, &tools).is_none()).collect();
+        let mut open = open.into_iter();
+        tools.retain(|_| open.next().unwrap_or_default());
+        tools
     }
 
-    /// Whether a tool may be called now.
-    pub(crate) fn check(&self, name: &str) -> Result<(), ToolError> {
-        match self.against(name) {
+    /// Whether a tool may be called now; `offered` are the tools that the model was offered.
+    pub(crate) fn check(&self, name: &str, offered: &[ToolDefinition]) -> Result<(), ToolError> {
+        match self.against(name, offered) {
             None => Ok(()),
             Some(rule) => Err(ToolError::AgainstRule { rule: capitalised(&rule.to_string()) }),
         }
     }
 
     /// What the model must call now.
-    pub(crate) fn choice(&self) -> ToolChoice {
-        match self.firsts().as_slice() {
+    pub(crate) fn choice(&self, offered: &[ToolDefinition]) -> ToolChoice {
+        match self.firsts(offered).as_slice() {
             [] => ToolChoice::Auto,
             [one] => ToolChoice::Named((*one).to_owned()),
             _ => ToolChoice::Required,
@@ -180,17 +190,26 @@ mod tests {
         ] {
             rules.push(rule);
         }
+        let tool = |name: &str| ToolDefinition::new(name, "", serde_json::Value::Null);
+        let tools = ["look", "leap", "land"].map(tool).to_vec();
         let open = |rules: &Rules| -> Vec<bool> {
-            ["look", "leap", "land"].iter().map(|tool| rules.offers(tool)).collect()
+            let offered = rules.offered(tools.clone());
+            tools.iter().map(|tool| offered.contains(tool)).collect()
         };
         assert_eq!(open(&rules), [true, false, false]);
-        assert_eq!(rules.choice(), ToolChoice::Named("look".into()));
-        let error = rules.check("leap").unwrap_err().to_string();
+        assert_eq!(rules.choice(&tools), ToolChoice::Named("look".into()));
+        // Without the tool to begin with, its rule is no rule.
+        assert_eq!(rules.offered(tools[1..].to_vec()), [tool("land")]);
+        assert_eq!(rules.choice(&tools[1..]), ToolChoice::Auto);
+        let error = rules.check("leap", &tools[..1]).unwrap_err().to_string();
         assert_eq!(error, {
             "A turn begins with a call of `look`. Do that first, or call another tool."
         });
         rules.note("look", false);
-        assert_eq!((open(&rules), rules.choice()), (vec![true, false, true], ToolChoice::Auto));
+        assert_eq!(
+            (open(&rules), rules.choice(&tools)),
+            (vec![true, false, true], ToolChoice::Auto)
+        );
         rules.note("look", true);
         assert_eq!(open(&rules), [true, true, true]);
         rules.note("leap", true);

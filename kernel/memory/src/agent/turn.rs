@@ -124,8 +124,7 @@ impl Agent {
                 return Ok(trace);
             }
             Err(error) => {
-                self.unkept.clear();
-                self.queue_mut().drop_unkept();
+                self.drop_step();
                 self.queue_mut().end_turn();
                 return Err(error);
             }
@@ -178,10 +177,8 @@ impl Agent {
         let step = turn.trace.n_steps() + 1;
         self.tell(&StepEvent::Asked { step, prompt_tokens: n_tokens });
         let mut request = Request::new(context.messages(), context.tools());
-        let choice = self.rules.choice();
-        if matches!(&choice, ToolChoice::Named(name) if context.tools().iter().any(|t| t.name == *name))
-            || choice == ToolChoice::Required
-        {
+        let choice = self.rules.choice(context.tools());
+        if choice != ToolChoice::Auto {
             request = request.with_tool_choice(choice);
         }
         let observer = self.observer.clone();
@@ -289,7 +286,7 @@ impl Agent {
                 }
                 Ok(Effect::Result(progress::REPEATED.to_owned()))
             } else {
-                match self.may(call, step.approval.take()) {
+                match self.may(call, &step.offered, step.approval.take()) {
                     Some(Ok(())) => {
                         made = true;
                         self.tell(&StepEvent::Called(call));
@@ -327,8 +324,13 @@ impl Agent {
     }
 
     /// Whether a call may be made: by the rules, and by the person; [`None`] when that is open.
-    fn may(&self, call: &ToolCall, said: Option<Approval>) -> Option<Result<(), ToolError>> {
-        if let Err(error) = self.rules.check(&call.name) {
+    fn may(
+        &self,
+        call: &ToolCall,
+        offered: &[ToolDefinition],
+        said: Option<Approval>,
+    ) -> Option<Result<(), ToolError>> {
+        if let Err(error) = self.rules.check(&call.name, offered) {
             return Some(Err(error));
         }
         if !self.rules.needs_approval(&call.name) {

@@ -4,6 +4,8 @@
 //! new, known, a change or a contradiction is decided here, by [`decide`]; each backend only
 //! carries that out.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
@@ -35,6 +37,8 @@ pub struct NewFact {
     pub values: Values,
     /// From when on it holds.
     pub from: Timestamp,
+    /// Whether only the day of `from` is known, and `from` is its beginning.
+    pub by_day: bool,
     /// When it was written down.
     pub at: Timestamp,
     /// Where it comes from, such as the position of a message.
@@ -56,6 +60,7 @@ impl NewFact {
             value: value.into(),
             values: Values::One,
             from: at,
+            by_day: false,
             at,
             source: None,
         }
@@ -64,6 +69,13 @@ impl NewFact {
     /// Says from when on it holds.
     pub fn holding_from(mut self, from: Timestamp) -> Self {
         self.from = from;
+        self
+    }
+
+    /// Says on which day it begins to hold, by the beginning of that day in UTC. When in that day is
+    /// not known: a value that began later on it and holds still is superseded.
+    pub fn holding_from_day(mut self, day: Timestamp) -> Self {
+        (self.from, self.by_day) = (day, true);
         self
     }
 
@@ -197,6 +209,20 @@ pub(crate) fn decide(known: &[Fact], new: &NewFact) -> Decision {
 }
 
 impl NewFact {
+    /// The fact as it is decided about, given all facts of the same subject and attribute. One that
+    /// is known by its day begins right after the one that it stands against on that day.
+    pub(crate) fn placed(&self, known: &[Fact]) -> NewFact {
+        let day_after = self.from.plus(Duration::from_secs(24 * 60 * 60));
+        let is_rival = |fact: &&Fact| {
+            let on_that_day = self.from < fact.from && fact.from < day_after;
+            let stands_against = self.values == Values::One || same_text(&fact.value, &self.value);
+            self.by_day && fact.until.is_none() && on_that_day && stands_against
+        };
+        let rival = known.iter().filter(is_rival).map(|fact| fact.from).max();
+        let from = rival.map_or(self.from, |rival| rival.plus(Duration::from_millis(1)));
+        NewFact { from, ..self.clone() }
+    }
+
     /// The record that is written.
     pub(crate) fn into_fact(self, id: FactId, until: Option<Timestamp>) -> Fact {
         let NewFact { subject, attribute, value, from, at, source, .. } = self;

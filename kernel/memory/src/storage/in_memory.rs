@@ -349,6 +349,7 @@ impl Storage for MemoryStorage {
             same_text(&known.subject, &fact.subject) && same_text(&known.attribute, &fact.attribute)
         };
         let known: Vec<Fact> = facts.iter().filter(about).cloned().collect();
+        let fact = &fact.placed(&known);
         let decision = decide(&known, fact);
         let id = FactId(facts.len() as u64);
         let new = |until| fact.clone().into_fact(id, until);

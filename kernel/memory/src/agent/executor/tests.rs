@@ -134,6 +134,37 @@ fn wrong_calls_are_explained() {
 }
 
 #[test]
+fn what_is_too_long_is_refused() {
+    let long = |n: usize| "x".repeat(n);
+    let of = |name: &str, n: usize, limit: usize| {
+        format!("Error: `{name}` holds {n} characters, and the limit is {limit}; make it shorter")
+    };
+    let check = |name: &str, arguments: Value, expected: &str| {
+        assert_eq!(run(&handle(), name, &arguments.to_string()), expected);
+    };
+    for name in ["conversation_search", "archival_memory_search"] {
+        check(name, json!({"query": long(2_001)}), &of("query", 2_001, 2_000));
+    }
+    for (name, text) in [("archival_memory_search", "query"), ("archival_memory_insert", "content")]
+    {
+        check(name, json!({text: "a", "tags": [long(201)]}), &of("tags", 201, 200));
+        let many = "Error: there are 33 tags, and the limit is 32; choose fewer";
+        check(name, json!({text: "a", "tags": vec!["a"; 33]}), many);
+    }
+    let letter = json!({"agent": "b", "message": long(20_001)});
+    check("send_message_to_agent", letter, &of("message", 20_001, 20_000));
+    for name in ["core_memory_append", "send_message", "panics", "nonsense"] {
+        let arguments = json!({"message": long(1 << 20), HEARTBEAT: true});
+        let n_bytes = arguments.to_string().len();
+        check(name, arguments, &{
+            format!(
+                "Error: the arguments of `{name}` hold {n_bytes} bytes, and the limit is 1048576. Send less."
+            )
+        });
+    }
+}
+
+#[test]
 fn searches_come_in_pages() {
     let handle = handle();
     let search = |page: u64| {

@@ -126,6 +126,20 @@ fn tool_rules_hold() {
 }
 
 #[test]
+fn a_rule_to_begin_with_a_tool_rests_while_the_tool_is_not_on_offer() {
+    let script = Script::new([calls([("look", "null")]), calls([SPEAK])]);
+    let agent = Agent::new(script.clone()).with_tool(tool("look")).unwrap();
+    let agent = agent.with_rule(ToolRule::first("archival_memory_insert")).unwrap();
+    let agent = agent.with_rule(ToolRule::first("send_message_to_agent")).unwrap();
+    let granted = Permissions::all().without(Permission::WriteArchive);
+    let mut agent = agent.with_permissions(granted).unwrap();
+    check(&mut agent, &["look was run", "Said."], Outcome::Answered);
+    let request = script.requests().remove(0);
+    assert!(request.tools.iter().any(|tool| tool.name == "look"));
+    assert_eq!(request.tool_choice, ToolChoice::Auto);
+}
+
+#[test]
 fn a_person_approves_calls() {
     let agent = |script: &Script| {
         let agent = Agent::new(script.clone()).with_tool(tool("pay")).unwrap();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::script::{Script, calls};
 use crate::agent::{Agent, AgentError, Clock, Permission, Permissions};
 use crate::storage::Timestamp;
@@ -53,6 +55,32 @@ fn a_move_ends_the_old_address_and_keeps_it() {
 }
 
 #[test]
+fn a_value_since_today_supersedes_what_was_recorded_today() {
+    let found = results(&[
+        ("fact_record", r#"{"subject": "Sara", "attribute": "home", "value": "Paris"}"#),
+        (
+            "fact_record",
+            r#"{"subject": "Sara", "attribute": "home", "value": "Lyon", "since": "2026-11-23"}"#,
+        ),
+        (
+            "fact_record",
+            r#"{"subject": "Sara", "attribute": "home", "value": "Nice", "since": "2026-11-23"}"#,
+        ),
+        ("fact_search", r#"{"on": "now"}"#),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "Recorded: Sara, home: Paris, since 2026-11-23.",
+            "Recorded: Sara, home: Lyon, since 2026-11-23. Before that it was Paris, which is kept.",
+            "Recorded: Sara, home: Nice, since 2026-11-23. Before that it was Lyon, which is kept.",
+            "Page 1 of 1, 1 facts found.\n\
+             {\"subject\":\"Sara\",\"attribute\":\"home\",\"value\":\"Nice\",\"since\":\"2026-11-23\"}",
+        ]
+    );
+}
+
+#[test]
 fn contradictions_and_wrong_arguments_are_explained() {
     let found = results(&[
         (
@@ -92,6 +120,26 @@ fn contradictions_and_wrong_arguments_are_explained() {
             "Error: pages count from 1",
         ]
     );
+}
+
+#[test]
+fn a_fact_is_short() {
+    let (name, value) = ("x".repeat(201), "x".repeat(2_001));
+    let of = |subject: &str, attribute: &str, value: &str| {
+        json!({"subject": subject, "attribute": attribute, "value": value}).to_string()
+    };
+    let found = results(&[
+        ("fact_record", &of(&name, "home", "Lyon")),
+        ("fact_record", &of("Sara", &name, "Lyon")),
+        ("fact_record", &of("Sara", "home", &value)),
+        ("fact_search", &json!({"subject": name}).to_string()),
+    ]);
+    let of = |name: &str, n: usize, limit: usize| {
+        format!("Error: `{name}` holds {n} characters, and the limit is {limit}; make it shorter")
+    };
+    let names = ["subject", "attribute"].map(|name| of(name, 201, 200));
+    let [subject, attribute] = names;
+    assert_eq!(found, [subject.clone(), attribute, of("value", 2_001, 2_000), subject]);
 }
 
 #[test]

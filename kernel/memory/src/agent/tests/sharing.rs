@@ -3,9 +3,16 @@
 use std::sync::Arc;
 
 use super::script::{Script, calls, says};
-use crate::agent::{Agent, AgentError, Block, Permission, Permissions, SleepTimeAgent, Team};
-use crate::storage::{Access, Author, MemoryStorage, Storage};
+use crate::agent::{
+    Agent, AgentError, Block, Permission, Permissions, SleepTimeAgent, StepEvent, Team,
+};
+use crate::message::Message;
+use crate::storage::{
+    Access, Author, BlockId, EditRequest, MemoryStorage, NewMessage, Storage, Timestamp,
+};
+use crate::trace::Outcome;
 use crate::tutor::RuleBasedTutor;
+use crate::untrusted::unescaped;
 
 fn append(text: &str) -> (String, String) {
     let arguments = serde_json::json!({"label": "plan", "content": text}).to_string();
@@ -52,6 +59,26 @@ fn no_update_is_lost_between_two_agents_in_two_threads() {
     assert_eq!(block.version, 201);
 }
 
+/// An observer who writes "theirs" into a block while the model thinks for the first time.
+fn writes_while_asked(
+    storage: &Arc<MemoryStorage>,
+    block: BlockId,
+) -> impl Fn(&StepEvent<'_>) + Send + Sync + 'static {
+    let storage = Arc::clone(storage);
+    move |event| {
+        if matches!(event, StepEvent::Asked { step: 1, .. }) {
+            let edit = EditRequest {
+                block,
+                expected_version: 1,
+                value: "theirs",
+                by: &Author::Person("Ana".into()),
+                at: Timestamp::from_millis(0),
+            };
+            storage.edit_block(&edit).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_rewriting_of_what_was_not_seen_is_refused() {
     let storage = Arc::new(MemoryStorage::new());
@@ -64,19 +91,7 @@ fn a_rewriting_of_what_was_not_seen_is_refused() {
     let [quick, slow] = agents;
     let plan = quick.block("plan").unwrap().id().unwrap();
     // While the slow agent's model thinks, somebody else writes.
-    let other = Arc::clone(&storage);
-    let mut slow = slow.with_observer(move |event| {
-        if matches!(event, crate::agent::StepEvent::Asked { step: 1, .. }) {
-            let edit = crate::storage::EditRequest {
-                block: plan,
-                expected_version: 1,
-                value: "theirs",
-                by: &Author::Person("Ana".into()),
-                at: crate::storage::Timestamp::from_millis(0),
-            };
-            other.edit_block(&edit).unwrap();
-        }
-    });
+    let mut slow = slow.with_observer(writes_while_asked(&storage, plan));
     let trace = slow.say("Go.").unwrap();
     assert_eq!(trace.steps()[0].calls[0].1, {
         "Error: the block `plan` was edited by somebody else after you saw it, so nothing was \
@@ -85,6 +100,35 @@ fn a_rewriting_of_what_was_not_seen_is_refused() {
     assert_eq!(trace.steps()[1].calls[0].1, "Rewrote `plan`.");
     assert_eq!(slow.block("plan").unwrap().value(), "ours, together");
     assert_eq!(slow.block_history("plan").unwrap().edits().len(), 3);
+}
+
+#[test]
+fn no_other_call_of_the_reply_makes_a_block_seen() {
+    let rethink = |text: &str| {
+        let arguments = serde_json::json!({"label": "plan", "new_memory": text}).to_string();
+        ("memory_rethink".to_owned(), arguments)
+    };
+    let replace = {
+        let arguments = r#"{"label": "plan", "old_content": "nowhere", "new_content": ""}"#;
+        ("core_memory_replace".to_owned(), arguments.to_owned())
+    };
+    // What comes before the last rewriting was written before the model saw anything of it.
+    for (before, expected) in
+        [(append("mine"), "theirs\nmine"), (replace, "theirs"), (rethink("mine"), "theirs")]
+    {
+        let storage = Arc::new(MemoryStorage::new());
+        let both = [before, rethink("all mine")];
+        let both = calls(both.iter().map(|(name, arguments)| (name.as_str(), arguments.as_str())));
+        let slow = Agent::open(Script::new([both, says("Done.")]), storage.clone(), "slow");
+        let agents = [agent(&storage, "quick", &[]), slow.unwrap()];
+        let [quick, slow] = shared(&storage, agents, Access::Write);
+        let plan = quick.block("plan").unwrap().id().unwrap();
+        let mut slow = slow.with_observer(writes_while_asked(&storage, plan));
+        let trace = slow.say("Go.").unwrap();
+        let refusal = &trace.steps()[0].calls[1].1;
+        assert!(refusal.contains("edited by somebody else"), "{refusal}");
+        assert_eq!(slow.block("plan").unwrap().value(), expected, "{trace}");
+    }
 }
 
 #[test]
@@ -157,4 +201,59 @@ fn a_sleep_time_agent_rewrites_memory_between_turns() {
     assert_eq!(by, "agent agent/sleep");
     // What is read-only stays so for this one, too.
     assert!(sleeper.agent().block("persona").unwrap().is_read_only());
+}
+
+#[test]
+fn a_sleep_time_agent_may_write_no_more_than_the_one_it_looks_after() {
+    let storage = Arc::new(MemoryStorage::new());
+    let agents = ["owner", "reader"].map(|name| agent(&storage, name, &[]));
+    let [owner, reader] = shared(&storage, agents, Access::Read);
+    let refused = "Error: the block `plan` is read-only; write to another block";
+    for (awake, expected) in [(&owner, "Appended to `plan`."), (&reader, refused)] {
+        let (name, arguments) = append("mine");
+        let script = Script::new([calls([(name.as_str(), arguments.as_str())]), says("Done.")]);
+        let mut sleeper = SleepTimeAgent::beside(awake, script).unwrap();
+        tell(awake, ["Go."]);
+        let trace = sleeper.reflect().unwrap().unwrap();
+        assert_eq!(trace.steps()[0].calls[0].1, expected);
+        assert_eq!(sleeper.agent().block("plan").unwrap().value(), "mine");
+    }
+}
+
+/// Puts what a person said straight into an agent's recall storage.
+fn tell(agent: &Agent, said: impl IntoIterator<Item = impl AsRef<str>>) {
+    let said = said.into_iter().map(|text| Message::user(text.as_ref()));
+    let said: Vec<_> = said.map(|said| NewMessage::new(said, Timestamp::from_millis(0))).collect();
+    agent.storage().append_messages(agent.id(), &said).unwrap();
+}
+
+#[test]
+fn a_sleep_time_agent_is_shown_all_that_was_said() {
+    let agent = Agent::new(RuleBasedTutor);
+    let script = Script::new([says("Done.")]);
+    let mut sleeper = SleepTimeAgent::beside(&agent, script.clone()).unwrap();
+    let long: Vec<_> = (0..4_000).map(|n| format!("<word {n}>")).collect();
+    let short: Vec<_> = (0..300).map(|n| format!("I saw {n} herons & <{n}> swans.")).collect();
+    tell(&agent, &short);
+    tell(&agent, [long.join(" ")]);
+    tell(&agent, [""]);
+
+    // What a turn was about that did not end of itself is not read yet.
+    sleeper.agent().cancellation().cancel();
+    let trace = sleeper.reflect().unwrap().unwrap();
+    assert_eq!(*trace.outcome(), Outcome::Cancelled);
+    sleeper.agent().cancellation().reset();
+    sleeper.reflect().unwrap().unwrap();
+    assert!(sleeper.reflect().unwrap().is_none(), "everything was read");
+
+    let mut shown = String::new();
+    for request in script.requests() {
+        let event = request.messages.last().unwrap().text.clone();
+        assert!(!event.contains("cut here to fit"), "{event}");
+        for line in event.lines().filter(|line| line.starts_with('{')) {
+            let record: serde_json::Value = serde_json::from_str(&unescaped(line)).unwrap();
+            shown += record["text"].as_str().unwrap();
+        }
+    }
+    assert_eq!(shown, short.concat() + &long.join(" "), "each once, in order, the long one too");
 }

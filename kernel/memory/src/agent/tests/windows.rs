@@ -1,11 +1,15 @@
 //! The window is never passed, and nothing that leaves the queue is lost.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use proptest::prelude::*;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::script::{Script, Unreachable, calls, says};
-use crate::agent::{Agent, AgentError, Block, SectionKind, WindowConfig};
-use crate::message::{Request, Role};
-use crate::storage::{MessageFilter, PageRequest};
+use crate::agent::{Agent, AgentError, Block, Model, PendingReply, SectionKind, WindowConfig};
+use crate::message::{Piece, Request, Role};
+use crate::storage::{MemoryStorage, MessageFilter, PageRequest};
 use crate::tokens::{PER_PROMPT, TokenCounter};
 use crate::tool::{Permissions, Tool};
 use crate::tutor::RuleBasedTutor;
@@ -41,6 +45,58 @@ fn the_agent_is_warned_then_the_queue_evicted_and_summarised() {
     assert!(context.tokens_of(SectionKind::Summary) > 0);
     assert!(context.messages()[1].text.starts_with("<conversation_summary"));
     assert_eq!(context.messages()[1].role, Role::System);
+}
+
+#[test]
+fn a_warning_that_the_model_never_got_is_given_again() {
+    let has_warning = |request: &Request| {
+        request.messages.iter().any(|message| message.text.starts_with("[memory pressure]"))
+    };
+    let agent = Agent::open(RuleBasedTutor, Arc::new(MemoryStorage::new()), "sara").unwrap();
+    let n_tokens = agent.context().unwrap().n_tokens();
+    // Whatever is said, the prompt is past the mark.
+    let window = WindowConfig::new(4 * n_tokens).with_marks(0.2, 1.0, 0.9);
+    let storage = Arc::clone(agent.storage());
+    let script = Script::new([says("Yes.")]);
+    let model = Flaky { fails: Arc::new(AtomicBool::new(true)), script: script.clone() };
+    let mut agent = Agent::open(model.clone(), storage, "sara").unwrap().with_window(window);
+    agent.say("Hello.").unwrap_err();
+    model.fails.store(false, Ordering::Relaxed);
+    agent.say("Hello.").unwrap();
+    agent.say("Hello again.").unwrap();
+    let requests = script.requests();
+    assert!(has_warning(&requests[0]), "the step that failed left no warning behind");
+    let warnings = requests[1].messages.iter();
+    let warnings = warnings.filter(|message| message.text.starts_with("[memory pressure]"));
+    assert_eq!(warnings.count(), 1, "a warning that was read is not given again");
+}
+
+/// A model that cannot be reached while it fails.
+#[derive(Clone)]
+struct Flaky {
+    fails: Arc<AtomicBool>,
+    script: Script,
+}
+
+impl Model for Flaky {
+    fn name(&self) -> &str {
+        self.script.name()
+    }
+
+    fn describes(&self) -> String {
+        self.script.describes()
+    }
+
+    fn reply(
+        self: Arc<Self>,
+        request: Request,
+        pieces: Option<UnboundedSender<Piece>>,
+    ) -> PendingReply {
+        match self.fails.load(Ordering::Relaxed) {
+            true => Arc::new(Unreachable).reply(request, pieces),
+            false => Arc::new(self.script.clone()).reply(request, pieces),
+        }
+    }
 }
 
 #[test]

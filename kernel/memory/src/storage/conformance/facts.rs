@@ -6,6 +6,7 @@ use crate::storage::{FactOutcome, FactQuery, NewFact, PageRequest, Timestamp};
 pub(super) fn check_all(open: Open<'_>) {
     a_move_ends_the_old_address(open);
     contradictions_and_late_news_are_found(open);
+    a_day_is_enough_to_supersede_what_began_on_it(open);
     several_values_stand_beside_each_other(open);
 }
 
@@ -68,6 +69,32 @@ fn contradictions_and_late_news_are_found(open: Open<'_>) {
     let page = storage.facts(&sara, &FactQuery::default(), PageRequest::first(2)).unwrap();
     let found: Vec<_> = page.items.iter().map(|fact| fact.value.as_str()).collect();
     assert_eq!((found.as_slice(), page.total), (["Nice", "Paris"].as_slice(), 3));
+}
+
+fn a_day_is_enough_to_supersede_what_began_on_it(open: Open<'_>) {
+    let (storage, sara) = with_agent(open);
+    let record = |fact: &NewFact| storage.record_fact(&sara, fact).unwrap();
+    let at = |text: &str| Timestamp::parse(text).unwrap();
+    let noon = at("2026-11-23T12:00:00Z");
+    record(&home("Rome", at("2019-05-01T00:00:00Z")));
+    record(&home("Paris", noon));
+    let told =
+        |value: &str, day: &str| home(value, at("2026-11-25T09:00:00Z")).holding_from_day(at(day));
+    let outcome = record(&told("Paris", "2026-11-23T00:00:00Z"));
+    assert!(matches!(outcome, FactOutcome::Known(fact) if fact.from == noon));
+    match record(&told("Lyon", "2026-11-23T00:00:00Z")) {
+        FactOutcome::Superseded { new, old } => {
+            assert_eq!((old.value.as_str(), old.until), ("Paris", Some(new.from)));
+            assert_eq!((new.from.millis() - noon.millis(), new.until), (1, None));
+        }
+        other => panic!("{other:?}"),
+    }
+    // On a day before, another value is known to have been home.
+    let outcome = record(&told("Nice", "2026-11-22T00:00:00Z"));
+    assert!(matches!(outcome, FactOutcome::Contradiction(fact) if fact.value == "Rome"));
+    let now = FactQuery { holding_at: Some(at("2026-11-25T09:00:00Z")), ..FactQuery::default() };
+    let page = storage.facts(&sara, &now, PageRequest::all()).unwrap();
+    assert_eq!(page.items.iter().map(|fact| fact.value.as_str()).collect::<Vec<_>>(), ["Lyon"]);
 }
 
 fn several_values_stand_beside_each_other(open: Open<'_>) {

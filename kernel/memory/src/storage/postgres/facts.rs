@@ -44,6 +44,7 @@ impl Transaction<'_> {
         let mut known: Vec<Fact> = rows.iter().map(read).collect();
         let sql = "SELECT coalesce(max(id) + 1, 0) FROM fact WHERE agent = $1";
         let id = self.row(doing, sql, &[&agent])?.map_or(0, |row| row.get::<_, i64>(0));
+        let new = &new.placed(&known);
         let fact = |until| new.clone().into_fact(FactId(id.unsigned_abs()), until);
         Ok(match decide(&known, new) {
             Decision::Known(i) => FactOutcome::Known(known.swap_remove(i)),

@@ -41,6 +41,7 @@ impl Cached<'_> {
         let mut known = self.rows(doing, &sql, about, read)?;
         let sql = "SELECT id + 1 FROM fact WHERE agent = ?1 ORDER BY id DESC LIMIT 1";
         let id = self.value(doing, sql, [agent])?.unwrap_or(0_i64).unsigned_abs();
+        let new = &new.placed(&known);
         let fact = |until| new.clone().into_fact(FactId(id), until);
         Ok(match decide(&known, new) {
             Decision::Known(i) => FactOutcome::Known(known.swap_remove(i)),
