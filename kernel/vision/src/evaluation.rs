@@ -89,15 +89,15 @@ pub fn evaluate(network: &Network, data: &Dataset) -> Result<Evaluation, LayerEr
 /// each batch whether to go on; `None` if not.
 pub(crate) fn evaluate_while(
     network: &Network,
-    stepper: Option<&mut Stepper>,
+    mut stepper: Option<&mut Stepper>,
     data: &Dataset,
     batch: usize,
     keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Evaluation>, LayerError> {
     let mut seen = Tally::new(network, data);
-    let mut scores: Box<dyn FnMut(Vec<f32>) -> Result<Vec<f32>, LayerError> + '_> = match stepper {
-        Some(stepper) => Box::new(|images| Ok(stepper.scores(&images)?.to_vec())),
-        None => Box::new(|images| network.scores(images)),
+    let mut scores = |images: Vec<f32>| match &mut stepper {
+        Some(stepper) => stepper.scores(&images).map(<[f32]>::to_vec),
+        None => network.scores(images),
     };
     for places in batches(data, batch) {
         if !keep_going() {
