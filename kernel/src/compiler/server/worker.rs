@@ -224,7 +224,7 @@ impl<'a> Worker<'a> {
         let (types, errors) = if let Some(types) = known {
             (types, String::new())
         } else {
-            let text = probe::with_bound(&written);
+            let text = probe::with_bound(&source::without_keeper(&written));
             let output = self.probe(&text)?;
             let found = probe::read(&output.stderr);
             if let (true, Some((cache, key))) = (found.1.is_empty(), &cached) {
