@@ -5,11 +5,13 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::asset::Assets;
+use crate::clean::html::is_relative;
 use crate::config::SeriesConfig;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::link::options::LinkOptions;
 use crate::link::{Target, href, named};
+use crate::markdown::raw::{RawTag, lost_picture};
 use crate::markdown::{Embedding, Image};
 use crate::notebook::{Cell, CellState, Notebook};
 use crate::output::{OutputContext, asked, escaped, inline_text, picture_html, to_html};
@@ -51,8 +53,9 @@ pub(crate) struct EntryEmbedding<'a> {
     pub(crate) problems: Vec<Problem>,
     /// Outputs on the page that are not proven to hold.
     pub(crate) unproven: Vec<UnprovenOutput>,
-    /// How many outputs are linked in.
+    /// How many outputs are linked in, and how many of them nothing is on record about.
     pub(crate) n_outputs: usize,
+    pub(crate) n_unrecorded: usize,
     /// What the page is made from, besides the entry and its pictures.
     pub(crate) needs: Vec<Need>,
     /// Whether an output on the page may act, because the configuration trusts its notebook.
@@ -218,6 +221,7 @@ impl<'a> EntryEmbedding<'a> {
             }
         };
         self.n_outputs += 1;
+        self.n_unrecorded += usize::from(cell.state == CellState::Unrecorded);
         if !cell.state.holds() {
             let place = self.entry.body_start + image.span.start;
             let place = Problem::at(&self.entry.file, &self.entry.text, place..place, "");
@@ -395,5 +399,14 @@ impl Embedding for EntryEmbedding<'_> {
 
     fn wrong(&mut self, span: Range<usize>, message: String) {
         self.refuse(span, message, None);
+    }
+
+    fn raw_tag(&mut self, tag: &RawTag) {
+        // One from elsewhere is left out of the page, which `check` says.
+        if tag.attribute("src").is_some_and(is_relative)
+            && let Some((message, help)) = lost_picture(tag)
+        {
+            self.refuse(tag.span.clone(), message, Some(help));
+        }
     }
 }

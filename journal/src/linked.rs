@@ -36,6 +36,37 @@ pub(crate) enum Shown {
     Value(String),
 }
 
+/// What an image of an entry shows, and the cell that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Showing {
+    pub(crate) shown: Vec<Shown>,
+    /// `None` for a picture file.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// The cell that made an output, and whether the output still holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) label: String,
+    pub(crate) file: String,
+    state: CellState,
+    reason: String,
+}
+
+impl Origin {
+    /// The state in words: `stale code: the code of this cell ...`.
+    pub(crate) fn said(&self) -> String {
+        match self.reason.as_str() {
+            "" => self.state.to_string(),
+            reason => format!("{}: {reason}", self.state),
+        }
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        self.state.holds()
+    }
+}
+
 /// The most bytes of a picture file.
 const MAX_PICTURE: u64 = 32 * 1024 * 1024;
 
@@ -99,7 +130,7 @@ impl<'a> Linked<'a> {
         target: &str,
         span: &Range<usize>,
         block: bool,
-    ) -> Result<Vec<Shown>, Problem> {
+    ) -> Result<Showing, Problem> {
         self.find(entry, target, block).map_err(|message| {
             let start = entry.body_start;
             let span = start + span.start..start + span.end;
@@ -113,7 +144,7 @@ impl<'a> Linked<'a> {
         named(self.notebooks.keys().map(String::as_str), &file).map_or(file, str::to_owned)
     }
 
-    fn find(&self, entry: &Entry, target: &str, block: bool) -> Result<Vec<Shown>, String> {
+    fn find(&self, entry: &Entry, target: &str, block: bool) -> Result<Showing, String> {
         match Target::parse(folder_of(&entry.file), target) {
             Target::Notebook { file, label: Some(label), options } => {
                 let file = self.by_name(file);
@@ -129,8 +160,11 @@ impl<'a> Linked<'a> {
                     .map_err(|(message, _)| message)?;
                 let outputs = asked(cell, &options)
                     .map_err(|message| format!("cell `{label}` of `{file}`: {message}"))?;
+                let (state, reason) = (cell.state, cell.reason.clone());
+                let origin = Some(Origin { label: label.clone(), file, state, reason });
                 if block {
-                    return outputs.iter().map(shown).collect();
+                    let shown = outputs.iter().map(shown).collect::<Result<_, _>>()?;
+                    return Ok(Showing { shown, origin });
                 }
                 let value = inline_text(&Cell { outputs, ..cell.clone() }).map_err(|found| {
                     format!("cell `{label}` shows {found}, which no sentence can hold")
@@ -139,14 +173,13 @@ impl<'a> Linked<'a> {
                     Some(format) => format.write(&value)?,
                     None => value,
                 };
-                Ok(vec![Shown::Value(value)])
+                Ok(Showing { shown: vec![Shown::Value(value)], origin })
             }
             Target::File { file, .. } => {
                 let bytes = self.series.root.read(&file, MAX_PICTURE);
                 let bytes = bytes.map_err(|error| error.to_string())?;
-                Ok(vec![Shown::Picture(
-                    of_file(bytes).map_err(|error| format!("`{file}` {error}"))?,
-                )])
+                let picture = of_file(bytes).map_err(|error| format!("`{file}` {error}"))?;
+                Ok(Showing { shown: vec![Shown::Picture(picture)], origin: None })
             }
             _ => Err(format!("`{target}` is no output and no picture of the series")),
         }

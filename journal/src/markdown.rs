@@ -1,6 +1,7 @@
 //! Markdown to HTML: CommonMark and GFM, with formulas, highlighted code and linked outputs.
 
 mod outline;
+pub(crate) mod raw;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -10,12 +11,14 @@ use pulldown_cmark::{
 };
 use pulldown_cmark_escape::escape_html;
 
-use crate::clean::html::{clean_html, is_safe_link};
+use crate::clean::html::{allowed_classes, clean_html, is_safe_link};
 use crate::output::escaped;
 use crate::{diagram, highlight, math};
 
-pub(crate) use self::outline::{RESERVED_IDS, free_id, heading_ids, links, targets};
-use self::outline::{element_len, is_bare, plain, slug};
+pub(crate) use self::outline::{
+    RESERVED_IDS, free_id, heading_ids, ids_below, links, slug, targets,
+};
+use self::outline::{element_len, is_bare, plain};
 
 /// Decides what images and links become, and hears of what is wrong.
 pub(crate) trait Embedding {
@@ -28,6 +31,8 @@ pub(crate) trait Embedding {
     fn diagram(&mut self, source: &str, span: Range<usize>) -> Option<String>;
     /// Something is wrong at `span` of the markdown.
     fn wrong(&mut self, span: Range<usize>, message: String);
+    /// A tag that is written as HTML; it is written to the page by itself.
+    fn raw_tag(&mut self, _: &raw::RawTag) {}
 }
 
 /// An image as it is written.
@@ -111,6 +116,11 @@ pub(crate) fn render(
         rendered: Rendered::default(),
     };
     renderer.events(&events);
+    if raw_html {
+        for tag in raw::tags_of(&text, &events) {
+            renderer.embedding.raw_tag(&tag);
+        }
+    }
     let Renderer { out, slots, mut rendered, .. } = renderer;
     html::push_html(&mut rendered.html, out.into_iter());
     if let Some(slots) = slots {
@@ -271,7 +281,11 @@ impl<'e> Renderer<'_, 'e> {
                 self.out.push(Event::Start(Tag::Heading {
                     level: *level,
                     id: Some(id.clone().into()),
-                    classes: classes.clone(),
+                    classes: classes
+                        .iter()
+                        .filter(|class| self.config.trusts_html || allowed_classes(class).is_some())
+                        .cloned()
+                        .collect(),
                     attrs: attrs
                         .iter()
                         .filter(|(name, _)| name.starts_with("data-"))

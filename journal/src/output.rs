@@ -8,7 +8,7 @@ use pulldown_cmark_escape::escape_html;
 use serde_json::Value;
 
 use crate::asset::Assets;
-use crate::clean::html::{clean_html, is_picture_data};
+use crate::clean::html::{clean_output, is_picture_data};
 use crate::link::href;
 use crate::link::options::LinkOptions;
 use crate::markdown::{self, Embedding, Image, MarkdownConfig};
@@ -213,7 +213,7 @@ fn display(
             let alt = escaped(alt_of(metadata, mime).unwrap_or(context.alt));
             format!(
                 "<div class=\"rich scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{alt}\">{}</div>\n",
-                if context.is_trusted { text.to_owned() } else { clean_html(text) }
+                if context.is_trusted { text.to_owned() } else { clean_output(text) }
             )
         }
         "text/markdown" => {

@@ -9,10 +9,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::entry::Entry;
-use crate::linked::{Linked, Picture, Shown};
+use crate::linked::{Linked, Origin, Picture, Showing, Shown};
 use crate::problem::{JournalError, Problem, Problems};
 use crate::raster::{BOLD, MONO, SANS};
-use crate::reference::ReferenceTarget;
 use crate::series::Series;
 use markup::{Figures, escaped, literal};
 
@@ -96,12 +95,12 @@ struct EntryFigures<'a> {
 }
 
 impl EntryFigures<'_> {
-    fn shown(&mut self, target: &str, span: &Range<usize>, block: bool) -> Vec<Shown> {
+    fn shown(&mut self, target: &str, span: &Range<usize>, block: bool) -> Showing {
         match self.linked.show(self.entry, target, span, block) {
-            Ok(shown) => shown,
+            Ok(showing) => showing,
             Err(problem) => {
                 self.problems.push(problem);
-                Vec::new()
+                Showing { shown: Vec::new(), origin: None }
             }
         }
     }
@@ -116,38 +115,18 @@ impl EntryFigures<'_> {
         self.files.insert(name.clone(), bytes);
         format!("image({}, alt: {})", literal(&name), literal(alt))
     }
+}
 
-    /// Which cell made a figure, in words.
-    fn source(&self, span: &Range<usize>) -> String {
-        let at = self.entry.body_start + span.start;
-        let references = self.entry.references();
-        let Some(reference) = references.into_iter().find(|one| one.span.start == at) else {
-            return String::new();
-        };
-        match reference.target {
-            ReferenceTarget::Notebook { file, label: Some(label) } => {
-                let state = self
-                    .linked
-                    .notebooks
-                    .get(&file)
-                    .and_then(Option::as_ref)
-                    .and_then(|notebook| notebook.cell(&label).ok())
-                    .map(|cell| match cell.reason.as_str() {
-                        "" => cell.state.to_string(),
-                        reason => format!("{}: {reason}", cell.state),
-                    })
-                    .unwrap_or_default();
-                format!("Cell {label} of {file}: {state}")
-            }
-            _ => String::new(),
-        }
-    }
+/// Which cell made an output, in words.
+fn source(origin: &Origin) -> String {
+    format!("Cell {} of {}: {}", origin.label, origin.file, origin.said())
 }
 
 impl Figures for EntryFigures<'_> {
     fn figure(&mut self, target: &str, caption: &str, span: Range<usize>) -> String {
         let mut parts = Vec::new();
-        for shown in self.shown(target, &span, true) {
+        let Showing { shown, origin } = self.shown(target, &span, true);
+        for shown in shown {
             parts.push(match &shown {
                 Shown::Picture(picture) => self.picture(picture, caption),
                 Shown::Text(text) | Shown::Value(text) => {
@@ -158,15 +137,20 @@ impl Figures for EntryFigures<'_> {
         if parts.is_empty() {
             return String::new();
         }
-        let source = self.source(&span);
+        let source = origin.as_ref().map(source).unwrap_or_default();
         let caption = escaped(caption);
         format!("#shown(({},), [{caption}], {})\n\n", parts.join(", "), literal(&source))
     }
 
     fn value(&mut self, target: &str, span: Range<usize>) -> String {
-        match self.shown(target, &span, false).pop() {
-            Some(Shown::Value(text) | Shown::Text(text)) => text,
-            _ => String::new(),
+        let Showing { mut shown, origin } = self.shown(target, &span, false);
+        let Some(Shown::Value(text) | Shown::Text(text)) = shown.pop() else {
+            return String::new();
+        };
+        let text = escaped(&text);
+        match origin.filter(|origin| !origin.holds()) {
+            Some(origin) => format!("#doubtful([{text}], {})", literal(&source(&origin))),
+            None => text,
         }
     }
 
@@ -215,5 +199,30 @@ mod tests {
         "#);
         assert_eq!(paper.epoch, 1_795_305_600);
         assert_eq!(paper.files.len(), 4);
+    }
+
+    #[test]
+    fn a_value_that_does_not_hold_is_marked() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("momentum.yaml", "title: Log\n");
+        write("notebooks/sample.ipynb", include_str!("testdata/sample.ipynb"));
+        let body = "Loss ![l](../notebooks/sample.ipynb#late), not ![a](../notebooks/sample.ipynb#accuracy).\n\n\
+                    ![Old](../notebooks/sample.ipynb#late)\n";
+        write("entries/a.md", &format!("---\nday: 1\ntitle: T\ndate: 2026-11-22\n---\n{body}"));
+        let paper = Series::open(root.path()).unwrap().paper().unwrap();
+        let main = String::from_utf8(paper.files["main.typ"].clone()).unwrap();
+        let (_, text) = main.split_once("#day(1,").unwrap();
+        insta::assert_snapshot!(text, @r#"
+         "T", "22 November 2026", "")
+
+        Loss #doubtful([0\.4], "Cell late of notebooks/sample.ipynb: stale code: the code of this cell, or of one before it, has changed since this was made")\, not 0\.8912\.
+
+        #shown((printed("0.4"),), [Old], "Cell late of notebooks/sample.ipynb: stale code: the code of this cell, or of one before it, has changed since this was made")
+        "#);
     }
 }

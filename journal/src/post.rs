@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use pulldown_cmark::{Event, Parser, Tag};
 
 use crate::entry::Entry;
-use crate::linked::{Linked, Picture, Shown};
+use crate::linked::{Linked, Picture, Showing, Shown};
 use crate::markdown::options;
 use crate::problem::{JournalError, Problem, Problems};
 use crate::raster::{RasterError, draw};
@@ -183,6 +183,7 @@ impl Series {
             platform,
             pictures: Vec::new(),
             problems: Vec::new(),
+            doubts: Vec::new(),
             raster: None,
         };
         let series =
@@ -202,7 +203,8 @@ impl Series {
         if !collector.problems.is_empty() {
             return Err(JournalError::Problems(Problems(collector.problems)).into());
         }
-        let notes = notes(platform, &parts, &collector.pictures);
+        let mut notes = notes(platform, &parts, &collector.pictures);
+        notes.splice(0..0, collector.doubts);
         let pictures = collector.pictures;
         let parts = parts.into_iter().map(|part| PostPart {
             length: platform.length(&part.text),
@@ -260,13 +262,26 @@ struct Collector<'a> {
     platform: Platform,
     pictures: Vec<PostPicture>,
     problems: Vec<Problem>,
+    /// What is shown and does not hold, in words; none twice.
+    doubts: Vec<String>,
     raster: Option<PostError>,
 }
 
 impl Collector<'_> {
     fn shown(&mut self, target: &str, span: &Range<usize>, block: bool) -> Vec<Shown> {
         match self.linked.show(self.entry, target, span, block) {
-            Ok(shown) => shown,
+            Ok(Showing { shown, origin }) => {
+                if let Some(origin) = origin.filter(|origin| !origin.holds()) {
+                    let (label, file, said) = (&origin.label, &origin.file, origin.said());
+                    let doubt = format!(
+                        "the output of `{label}` in `{file}` does not hold ({said}); before you post it: momentum run {file}"
+                    );
+                    if !self.doubts.contains(&doubt) {
+                        self.doubts.push(doubt);
+                    }
+                }
+                shown
+            }
             Err(problem) => {
                 self.problems.push(problem);
                 Vec::new()

@@ -15,6 +15,8 @@ pub(crate) struct EntryRecord {
     pub(crate) tags: Vec<String>,
     pub(crate) n_words: usize,
     pub(crate) n_outputs: usize,
+    /// Those of them whose kernel keeps no record.
+    pub(crate) n_unrecorded: usize,
     /// The notebooks that it names or links to, in that order.
     pub(crate) notebooks: Vec<String>,
     pub(crate) unproven: Vec<UnprovenOutput>,
@@ -129,6 +131,7 @@ impl EntryRecord {
             self.head.date as usize,
             self.minutes(),
             self.n_outputs,
+            self.n_unrecorded,
             self.unproven.len(),
         ] {
             parts.push_number(number);

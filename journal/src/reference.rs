@@ -59,6 +59,19 @@ pub enum ReferenceTarget {
     Outside,
 }
 
+impl ReferenceTarget {
+    /// What a target means that is written in a file of `folder`.
+    pub(crate) fn of(folder: &str, written: &str) -> Self {
+        match Target::parse(folder, written) {
+            Target::Notebook { file, label, .. } => Self::Notebook { file, label },
+            Target::File { file, fragment } => Self::File { file, fragment },
+            Target::Here => Self::Anchor(written.trim().trim_start_matches('#').to_owned()),
+            Target::Elsewhere => Self::Web(written.to_owned()),
+            Target::Outside => Self::Outside,
+        }
+    }
+}
+
 impl Entry {
     /// The links and pictures of the entry, in the order of their places.
     #[must_use]
@@ -67,15 +80,7 @@ impl Entry {
         let found = markdown::links(self.body()).into_iter().map(|link| {
             let span = self.body_start + link.span.start..self.body_start + link.span.end;
             let place = Problem::at(&self.file, &self.text, span.clone(), "");
-            let target = match Target::parse(folder, &link.target) {
-                Target::Notebook { file, label, .. } => ReferenceTarget::Notebook { file, label },
-                Target::File { file, fragment } => ReferenceTarget::File { file, fragment },
-                Target::Here => {
-                    ReferenceTarget::Anchor(link.target.trim_start_matches('#').to_owned())
-                }
-                Target::Elsewhere => ReferenceTarget::Web(link.target.clone()),
-                Target::Outside => ReferenceTarget::Outside,
-            };
+            let target = ReferenceTarget::of(folder, &link.target);
             Reference {
                 entry: self.file.clone(),
                 line: place.line,
@@ -91,12 +96,13 @@ impl Entry {
         found.collect()
     }
 
-    /// The anchors of the entry's headings: what `#...` can name on its page.
+    /// The anchors of the entry's headings and of its raw HTML: what `#...` can name on its page.
     #[must_use]
     pub fn anchors(&self) -> BTreeSet<String> {
         let mut ids: HashSet<String> =
             markdown::RESERVED_IDS.iter().map(|id| (*id).to_owned()).collect();
-        markdown::heading_ids(self.body(), &mut ids).into_iter().collect()
+        let headings = markdown::heading_ids(self.body(), &mut ids);
+        headings.into_iter().chain(markdown::raw::raw_ids(self.body())).collect()
     }
 }
 

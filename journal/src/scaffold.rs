@@ -65,6 +65,14 @@ pub enum ScaffoldError {
         /// What is there.
         path: PathBuf,
     },
+    /// A folder of the series is a symbolic link to elsewhere.
+    #[error("{} would be written outside {}: its folder is a symbolic link that leads out of the series", path.display(), root.display())]
+    Outside {
+        /// The file.
+        path: PathBuf,
+        /// The series' root.
+        root: PathBuf,
+    },
     /// A template is wrong.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -116,7 +124,7 @@ pub fn init(folder: &Path, config: &InitConfig) -> Result<Scaffold, ScaffoldErro
     if !folder.join(".gitignore").exists() {
         plan.push((folder.join(".gitignore"), IGNORED.to_owned()));
     }
-    let files = write(plan)?;
+    let files = write(folder, plan)?;
     Ok(Scaffold { day: 1, entry: folder.join(entry), notebook: folder.join(notebook), files })
 }
 
@@ -154,10 +162,9 @@ impl Series {
         }
         read_notebook(&name_of_notebook, notebook_text.as_bytes())
             .map_err(|problem| JournalError::from(*problem))?;
-        let files = write(vec![
-            (self.root.join(&notebook), notebook_text),
-            (self.root.join(&entry), entry_text),
-        ])?;
+        let plan =
+            vec![(self.root.join(&notebook), notebook_text), (self.root.join(&entry), entry_text)];
+        let files = write(self.root.path(), plan)?;
         let (entry, notebook) = (self.root.join(&entry), self.root.join(&notebook));
         Ok(Scaffold { day: number, entry, notebook, files })
     }
@@ -201,10 +208,27 @@ impl Day<'_> {
     }
 }
 
-/// Writes all files or none.
-fn write(plan: Vec<(PathBuf, String)>) -> Result<Vec<PathBuf>, ScaffoldError> {
+/// Whether a path lies in `root` when symbolic links are followed as far as there is something.
+fn is_inside(root: &Path, path: &Path) -> bool {
+    let there = |path: &Path| {
+        let mut known = path.ancestors().filter(|one| one.symlink_metadata().is_ok());
+        known.next().map(Path::to_owned)
+    };
+    // A series that is made has no folder yet, and then none of its folders leads out of it.
+    if root.symlink_metadata().is_err() {
+        return true;
+    }
+    let Some(last) = there(path) else { return true };
+    matches!((root.canonicalize(), last.canonicalize()), (Ok(root), Ok(last)) if last.starts_with(&root))
+}
+
+/// Writes all files or none, below `root`.
+fn write(root: &Path, plan: Vec<(PathBuf, String)>) -> Result<Vec<PathBuf>, ScaffoldError> {
     if let Some((path, _)) = plan.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
         return Err(ScaffoldError::Exists { path: path.clone() });
+    }
+    if let Some((path, _)) = plan.iter().find(|(path, _)| !is_inside(root, path)) {
+        return Err(ScaffoldError::Outside { path: path.clone(), root: root.to_owned() });
     }
     let mut files: Vec<PathBuf> = Vec::new();
     for (path, text) in plan {

@@ -4,9 +4,12 @@
 //! edit changes one block. A posting is twelve bits: eight for the document in the block, four for
 //! how much the word says about it; written as two characters.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// How many documents share a block.
 pub(crate) const BLOCK: usize = 256;
@@ -80,6 +83,12 @@ fn for_each_word(text: &str, each: &mut dyn FnMut(&str)) {
         word.clear();
         *n_chars = 0;
     };
+    // The page looks words up composed and without marks, so marks must not part them here.
+    let text = if text.is_ascii() {
+        Cow::Borrowed(text)
+    } else {
+        ComposingNormalizerBorrowed::new_nfc().normalize(text)
+    };
     for c in text.chars() {
         if is_ideograph(c) {
             end(&mut word, &mut n_chars);
@@ -89,6 +98,11 @@ fn for_each_word(text: &str, each: &mut dyn FnMut(&str)) {
         } else if c.is_alphanumeric() {
             word.extend(c.to_lowercase());
             n_chars += 1;
+        } else if !c.is_ascii()
+            && n_chars > 0
+            && c.general_category_group() == GeneralCategoryGroup::Mark
+        {
+            word.push(c);
         } else {
             end(&mut word, &mut n_chars);
         }
@@ -157,6 +171,21 @@ mod tests {
             .map(|(word, weight)| format!("{word}={weight}"))
             .collect();
         assert_eq!(said, ["loss=10", "the=2", "été=1", "习=1", "学=1"]);
+    }
+
+    #[test]
+    fn words_are_composed_as_the_page_looks_them_up() {
+        let said = |text: &str| {
+            let terms = terms(text, "");
+            terms.iter().map(|(word, _)| word.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(said("한국"), ["국", "한"]);
+        assert_eq!(said("\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}"), ["국", "한"]);
+        assert_eq!(said("e\u{301}te\u{301}"), ["été"]);
+        assert_eq!(said("हिन्दी"), ["हिन्दी"]);
+        // Every word of the page's own folding: composed, with Hangul whole.
+        let script = include_str!("../theme/search.js");
+        assert!(script.contains(r#".replace(/\p{M}/gu, "").normalize("NFC")"#));
     }
 
     #[test]

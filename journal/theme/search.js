@@ -11,7 +11,9 @@
     blocks.push({ docs, words: words ? words.split(" ") : [], posts: posts.split(".") });
   };
 
-  const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  // NFC at the end puts Hangul together again, which NFD takes apart.
+  const fold = (text) =>
+    text.normalize("NFD").replace(/\p{M}/gu, "").normalize("NFC").toLowerCase();
   const IDEOGRAPH = /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/u;
 
   const tokens = (text) =>

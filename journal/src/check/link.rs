@@ -1,13 +1,16 @@
 //! Links that lead nowhere, and pictures without words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Finding, Rule, cell_place, text_of};
 use crate::entry::Entry;
 use crate::link::{Target, named};
 use crate::linked::Notebooks;
 use crate::markdown;
+use crate::markdown::raw::{lost_picture, raw_tags};
+use crate::markdown::slug;
 use crate::notebook::{Cell, CellKind, Notebook};
+use crate::page::notebook_page::{here, page_ids, place as place_on};
 use crate::problem::Problem;
 use crate::reference::{Reference, ReferenceTarget};
 use crate::root::folder_of;
@@ -24,7 +27,15 @@ pub(super) fn findings(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
             let place = |message: String| {
                 Problem::at(&entry.file, &entry.text, reference.span.clone(), message)
             };
-            if let Some((message, help)) = dead(series, notebooks, &anchors, entry, &reference) {
+            if let Some((message, help)) = dead(
+                series,
+                notebooks,
+                &anchors,
+                entry,
+                &reference.target,
+                &reference.written,
+                reference.by_name,
+            ) {
                 let mut problem = place(message);
                 problem.help = help;
                 findings.push(Finding::new(Rule::DeadLink, problem));
@@ -35,11 +46,12 @@ pub(super) fn findings(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
                 findings.push(Finding::new(Rule::MissingAlt, problem));
             }
         }
-        findings.extend(raw_images(entry));
+        findings.extend(raw(series, notebooks, &anchors, entry));
     }
+    let mut ids = PageIds::default();
     for (file, notebook) in notebooks {
         if let Some(notebook) = notebook {
-            findings.extend(in_notebook(series, notebooks, &anchors, file, notebook));
+            findings.extend(in_notebook(series, notebooks, &anchors, file, notebook, &mut ids));
         }
     }
     findings
@@ -69,15 +81,18 @@ pub(super) fn find_by_name(
     }
 }
 
-/// Why a reference of an entry leads nowhere, and what it may have meant.
+/// Why a reference of an entry leads nowhere, and what it may have meant. `by_name` says
+/// that it is written as a `[[name]]`.
 fn dead(
     series: &Series,
     notebooks: &Notebooks,
     anchors: &BTreeMap<&str, BTreeSet<String>>,
     entry: &Entry,
-    reference: &Reference,
+    target: &ReferenceTarget,
+    written: &str,
+    by_name: bool,
 ) -> Option<(String, Option<String>)> {
-    match &reference.target {
+    match target {
         ReferenceTarget::Notebook { file, label } => match notebooks.get(file) {
             None => Some((
                 format!("there is no notebook `{file}`"),
@@ -105,9 +120,9 @@ fn dead(
                 _ => None,
             }
         }
-        ReferenceTarget::File { .. } if reference.by_name => Some((
-            format!("there is no entry of the name `{}`", reference.written),
-            did_you_mean(&reference.written, series.entries.iter().map(Entry::stem)),
+        ReferenceTarget::File { .. } if by_name => Some((
+            format!("there is no entry of the name `{written}`"),
+            did_you_mean(written, series.entries.iter().map(Entry::stem)),
         )),
         ReferenceTarget::File { file, .. } if !series.root.has_file(file) => {
             Some((format!("there is no file `{file}`"), None))
@@ -116,11 +131,22 @@ fn dead(
             let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
             missing_anchor(anchors.get(entry.file.as_str())?, &name, "this entry")
         }
-        ReferenceTarget::Outside => {
-            Some((format!("`{}` leads out of the series", reference.written), None))
-        }
+        ReferenceTarget::Outside => Some((format!("`{written}` leads out of the series"), None)),
+        ReferenceTarget::Web(_) => rooted(written),
         _ => None,
     }
+}
+
+/// Why an address that starts with `/` is none to rely on.
+fn rooted(written: &str) -> Option<(String, Option<String>)> {
+    if !written.starts_with('/') || written.starts_with("//") {
+        return None;
+    }
+    let message = format!(
+        "`{written}` leads out of the site wherever it is not at the top of its server, and from disk"
+    );
+    let help = "write where it is from here (`day-01.md`, `../notebooks/a.ipynb`), or the whole address (`https://...`)";
+    Some((message, Some(help.to_owned())))
 }
 
 fn missing_anchor(
@@ -137,35 +163,62 @@ fn missing_anchor(
     Some((format!("{file} has no heading `#{name}`"), help))
 }
 
-/// `<img>` without `alt` in an entry.
-fn raw_images(entry: &Entry) -> Vec<Finding> {
+/// What raw HTML of an entry refers to, and pictures without `alt` in it.
+fn raw(
+    series: &Series,
+    notebooks: &Notebooks,
+    anchors: &BTreeMap<&str, BTreeSet<String>>,
+    entry: &Entry,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for range in markdown_html(entry.body()) {
-        let html = entry.body()[range.clone()].to_ascii_lowercase();
-        for (at, _) in html.match_indices("<img") {
-            let tag = &html[at..html[at..].find('>').map_or(html.len(), |end| at + end)];
-            let named = tag.split_whitespace().any(|word| word.starts_with("alt="));
-            if !named {
-                let start = entry.body_start + range.start + at;
-                let span = start..start + tag.len();
-                let problem =
-                    Problem::at(&entry.file, &entry.text, span, "this picture has no `alt` text")
-                        .with_help("say what it shows: `alt=\"what it shows\"`");
-                findings.push(Finding::new(Rule::MissingAlt, problem));
+    for tag in raw_tags(entry.body()) {
+        let span = entry.body_start + tag.span.start..entry.body_start + tag.span.end;
+        let mut add = |rule, message: String, help: Option<String>| {
+            let mut problem = Problem::at(&entry.file, &entry.text, span.clone(), message);
+            problem.help = help;
+            findings.push(Finding::new(rule, problem));
+        };
+        if tag.name == "img" {
+            if let Some((message, help)) = lost_picture(&tag) {
+                add(Rule::DeadLink, message, Some(help));
             }
+            if tag.attribute("alt").is_none() {
+                let help = "say what it shows: `alt=\"what it shows\"`".to_owned();
+                add(Rule::MissingAlt, "this picture has no `alt` text".to_owned(), Some(help));
+            }
+        }
+        let Some(href) = tag.attribute("href").filter(|_| tag.name == "a") else { continue };
+        let target = ReferenceTarget::of(folder_of(&entry.file), href);
+        if let Some((message, help)) = dead(series, notebooks, anchors, entry, &target, href, false)
+        {
+            add(Rule::DeadLink, message, help);
+        } else if let ReferenceTarget::Notebook { file, .. } | ReferenceTarget::File { file, .. } =
+            &target
+        {
+            let message = format!("the link to `{file}` leads to no page: it is written as HTML");
+            add(Rule::DeadLink, message, Some(format!("write it as `[...]({href})`")));
         }
     }
     findings
 }
 
-/// The places of raw HTML in markdown.
-fn markdown_html(text: &str) -> Vec<std::ops::Range<usize>> {
-    use pulldown_cmark::{Event, Parser};
-    Parser::new_ext(text, markdown::options())
-        .into_offset_iter()
-        .filter(|(event, _)| matches!(event, Event::Html(_) | Event::InlineHtml(_)))
-        .map(|(_, range)| range)
-        .collect()
+/// What `#...` can name on the pages of notebooks, by file; of those that were asked for it.
+#[derive(Default)]
+struct PageIds(HashMap<String, HashSet<String>>);
+
+impl PageIds {
+    /// Why nothing on the notebook's page is called that.
+    fn missing(&mut self, notebook: &Notebook, name: &str) -> Option<(String, Option<String>)> {
+        let ids = self.0.entry(notebook.file.clone());
+        let ids = ids.or_insert_with(|| page_ids(notebook));
+        if place_on(notebook, ids, name).is_some() {
+            return None;
+        }
+        let mut known: Vec<&str> = ids.iter().map(String::as_str).collect();
+        known.sort_unstable();
+        let message = format!("`{}` has no heading and no cell `#{name}`", notebook.file);
+        Some((message, did_you_mean(&slug(name), known.into_iter())))
+    }
 }
 
 /// The links and pictures of a notebook's text cells.
@@ -175,6 +228,7 @@ fn in_notebook(
     anchors: &BTreeMap<&str, BTreeSet<String>>,
     file: &str,
     notebook: &Notebook,
+    ids: &mut PageIds,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut text = None;
@@ -197,6 +251,34 @@ fn in_notebook(
                 Target::Notebook { file, .. } if !notebooks.contains_key(&file) => {
                     let help = did_you_mean(&file, notebooks.keys().map(String::as_str));
                     add(Rule::DeadLink, format!("there is no notebook `{file}`"), help);
+                }
+                Target::Notebook { file, label: Some(label), .. } => {
+                    if let Some(Some(notebook)) = notebooks.get(&file)
+                        && let Some((message, help)) = ids.missing(notebook, &label)
+                    {
+                        add(Rule::DeadLink, message, help);
+                    }
+                }
+                Target::Here => {
+                    let name = here(&link.target);
+                    if !name.is_empty()
+                        && let Some((message, help)) = ids.missing(notebook, &name)
+                    {
+                        add(Rule::DeadLink, message, help);
+                    }
+                }
+                Target::File { file, fragment: Some(fragment) }
+                    if anchors.contains_key(file.as_str()) =>
+                {
+                    let missing = missing_anchor(&anchors[file.as_str()], &fragment, &file);
+                    if let Some((message, help)) = missing {
+                        add(Rule::DeadLink, message, help);
+                    }
+                }
+                Target::Elsewhere => {
+                    if let Some((message, help)) = rooted(&link.target) {
+                        add(Rule::DeadLink, message, help);
+                    }
                 }
                 Target::File { file, .. }
                     if !anchors.contains_key(file.as_str())

@@ -73,12 +73,18 @@ fn is_placeholder(text: &str) -> bool {
         "<",
         "${",
         "{{",
-        "env",
+        "getenv",
+        "process.env",
+        "env::",
+        "env:",
     ];
+    // `OPENAI_API_KEY`, but not a key that happens to have no small letters.
+    let is_name = text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     let mut kinds: Vec<char> = text.chars().filter(|c| c.is_alphanumeric()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    words.iter().any(|word| lower.contains(word)) && !text.starts_with("-----") || kinds.len() < 5
+    let is_said = words.iter().any(|word| lower.contains(word)) && !text.starts_with("-----");
+    is_said || is_name || kinds.len() < 5
 }
 
 /// The secret as a finding may show it.
@@ -107,9 +113,7 @@ pub(super) fn findings(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
                         texts.push(("its output", format!("{value}\n{}", traceback.join("\n"))));
                     }
                     Output::Display { data, .. } => {
-                        let shown = data
-                            .iter()
-                            .filter(|(mime, _)| mime.starts_with("text/") || mime.contains("json"));
+                        let shown = data.iter().filter(|(mime, _)| is_text(mime));
                         texts.extend(shown.map(|(_, text)| ("its output", text.clone())));
                     }
                 }
@@ -129,6 +133,12 @@ pub(super) fn findings(series: &Series, notebooks: &Notebooks) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether an output of that kind is written in letters.
+fn is_text(mime: &str) -> bool {
+    mime.starts_with("text/")
+        || ["json", "xml", "javascript"].iter().any(|kind| mime.contains(kind))
 }
 
 fn finding(
@@ -169,6 +179,7 @@ mod tests {
         check("postgres://me:hunter2hunter2@db/x", &["a password in an address"]);
         check("let password = \"correct horse\";", &[]);
         check("api_key: \"c0rrect-h0rse-battery\"", &["a key or password"]);
+        check("api_key: \"c0rrect-3nVenom-battery\"", &["a key or password"]);
         check("env::set_var(\"MY_API_KEY\", \"c0rrect-h0rse-battery\")", &["a key or password"]);
     }
 
@@ -176,6 +187,8 @@ mod tests {
     fn examples_are_not_keys() {
         check("OPENAI_API_KEY=sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", &[]);
         check("api_key = \"your-key-goes-here\"", &[]);
+        check("api_key = \"env:OPENAI_KEY\", secret = \"MY_SECRET_NAME\"", &[]);
+        assert!(is_text("image/svg+xml") && is_text("application/json") && !is_text("image/png"));
         check("let api_key = std::env::var(\"OPENAI_API_KEY\")?;", &[]);
         check("ask-me-anything-about-the-course-of-agents", &[]);
         check("https://example.org/a:b", &[]);

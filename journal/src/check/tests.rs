@@ -46,6 +46,8 @@ fn every_rule_finds_its_own() {
     entries/day-01.md:8:25: dead-link: `entries/day-05.md` has no heading `#other`
     entries/day-01.md:10:1: missing-alt: `../notebooks/used.ipynb#sum` is shown without a text
       help: say what it shows between the brackets: `![what it shows](...)`
+    entries/day-01.md:12:1: dead-link: the picture `x.png` is not brought to the page: it is written as HTML
+      help: write it as `![what it shows](x.png)`
     entries/day-01.md:12:1: missing-alt: this picture has no `alt` text
       help: say what it shows: `alt="what it shows"`
     entries/day-05.md:2:6: day-number: `day` is 4, but the file is named for day 5
@@ -73,7 +75,7 @@ fn every_rule_finds_its_own() {
       help: say what it shows between the brackets: `![what it shows](...)`
     notebooks/used.ipynb:3:23: stale-output: cell 2 (`sum`) does not hold (stale code): the code of this cell, or of one before it, has changed since this was made
       help: run the notebook: momentum run notebooks/used.ipynb
-    18 findings in 2 entries and 2 notebooks.
+    19 findings in 2 entries and 2 notebooks.
     "#);
     assert!(!text.contains("aB3dE5fG7"));
 }
@@ -146,4 +148,103 @@ fn a_name_in_double_brackets_is_no_dead_link() {
             .all(|one| !one.problem.file.ends_with("/used.ipynb")
                 || one.rule != Rule::UnusedNotebook)
     );
+}
+
+#[test]
+fn raw_html_is_looked_at_too() {
+    let root = series();
+    let body = "<img alt=\"a\" src=\"../pictures/a.png\"> <a href=\"day-05.md\">x</a> <a href=\"#no\">y</a>\n\n\
+                <p><a\nhref=\"day-07.md\">z</a> <a href=\"https://example.org\">w</a> <a id=\"q\">q</a></p>\n\n[root](/about)\n";
+    let text = format!("---\nday: 1\ntitle: One\ndate: 2026-11-20\n---\n{body}");
+    std::fs::write(root.path().join("entries/day-01.md"), text).unwrap();
+    let series = Series::open(root.path()).unwrap();
+    let mut report = series.check().unwrap();
+    report.findings.retain(|one| one.problem.file.ends_with("day-01.md"));
+    insta::assert_snapshot!(report.to_text(CheckFormat::Text), @r#"
+    entries/day-01.md:6:1: dead-link: the picture `../pictures/a.png` is not brought to the page: it is written as HTML
+      help: write it as `![a](../pictures/a.png)`
+    entries/day-01.md:6:39: dead-link: the link to `entries/day-05.md` leads to no page: it is written as HTML
+      help: write it as `[...](day-05.md)`
+    entries/day-01.md:6:65: dead-link: this entry has no heading `#no`
+      help: did you mean `q`?
+    entries/day-01.md:8:4: dead-link: there is no entry `entries/day-07.md`
+      help: did you mean `entries/day-01.md` or `entries/day-05.md`?
+    entries/day-01.md:11:1: dead-link: `/about` leads out of the site wherever it is not at the top of its server, and from disk
+      help: write where it is from here (`day-01.md`, `../notebooks/a.ipynb`), or the whole address (`https://...`)
+    5 findings in 2 entries and 2 notebooks.
+    "#);
+    let refused = series.build(&BuildConfig::default()).unwrap_err().to_string();
+    assert!(refused.contains("write it as `![a](../pictures/a.png)`"), "{refused}");
+}
+
+/// A notebook as people write them: a list of contents on top, with Jupyter's anchors.
+#[test]
+fn anchors_of_notebooks_are_those_of_their_pages() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = root.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("momentum.yaml", "title: Log\n");
+    write(
+        "entries/a.md",
+        "---\nday: 1\ntitle: T\ndate: 2026-11-22\nnotebooks: [../notebooks/a.ipynb, ../notebooks/b.ipynb]\n---\n## Part\n",
+    );
+    let notebook = |text: &str| {
+        format!(
+            r##"{{"nbformat": 4, "nbformat_minor": 5, "metadata": {{}}, "cells": [
+{{"cell_type": "markdown", "id": "m", "metadata": {{}}, "source": {}}},
+{{"cell_type": "code", "id": "c1", "source": "1", "execution_count": 1, "outputs": [], "metadata": {{"tags": ["sum"]}}}}]}}"##,
+            serde_json::Value::from(text)
+        )
+    };
+    let text = "# The Title\n\n[a](#NumPy-and-Matplotlib-examples) [b](#What's-new%3F) [c](#c1) [d](#x) \
+                [e](#The-Title) [f](#nowhere)\n\n## NumPy and Matplotlib examples\n\n## What's new?\n\n<a id=\"x\"></a>\n";
+    write("notebooks/a.ipynb", &notebook(text));
+    write(
+        "notebooks/b.ipynb",
+        &notebook(
+            "[g](a.ipynb#NumPy-and-Matplotlib-examples) [h](a.ipynb#c1) [i](a.ipynb#none) [j](../entries/a.md#prt)",
+        ),
+    );
+    let series = Series::open(root.path()).unwrap();
+    let mut report = series.check().unwrap();
+    report.findings.retain(|one| one.rule == Rule::DeadLink);
+    insta::assert_snapshot!(report.to_text(CheckFormat::Text), @r#"
+    notebooks/a.ipynb:2:173: dead-link: cell 1: `notebooks/a.ipynb` has no heading and no cell `#nowhere`
+      help: there are: `main`, `numpy-and-matplotlib-examples`, `sum`, `whats-new`, `x`
+    notebooks/b.ipynb:2:128: dead-link: cell 1: `notebooks/a.ipynb` has no heading and no cell `#none`
+      help: there are: `main`, `numpy-and-matplotlib-examples`, `sum`, `whats-new`, `x`
+    notebooks/b.ipynb:2:146: dead-link: cell 1: `entries/a.md` has no heading `#prt`
+      help: did you mean `part`?
+    3 findings in 1 entry and 2 notebooks.
+    "#);
+    series.build(&BuildConfig::default()).unwrap();
+    let hrefs = |page: &str| {
+        let html = std::fs::read_to_string(root.path().join("_site/notebooks").join(page)).unwrap();
+        let start = html.find("<div class=\"cell text\">").unwrap();
+        let links = html[start..].split("<a href=\"").skip(1);
+        links.filter_map(|link| link.split('"').next()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    insta::assert_snapshot!(hrefs("a.html").join("\n"), @r#"
+    #numpy-and-matplotlib-examples
+    #whats-new
+    #sum
+    #x
+    #main
+    #nowhere
+    #sum
+    ../feed.xml
+    ../feed.json
+    "#);
+    insta::assert_snapshot!(hrefs("b.html").join("\n"), @r#"
+    ../notebooks/a.html#numpy-and-matplotlib-examples
+    ../notebooks/a.html#sum
+    ../notebooks/a.html#none
+    ../entries/a.html#prt
+    #sum
+    ../feed.xml
+    ../feed.json
+    "#);
 }

@@ -6,17 +6,64 @@ use std::sync::LazyLock;
 use ammonia::{Builder, UrlRelative};
 
 /// Sanitises `html`: no scripts, no handlers, no frames or forms, no requests. Tables, text marks
-/// and harmless styling stay.
+/// and harmless styling stay. Nothing can be made to look like a mark of the page itself.
 pub(crate) fn clean_html(html: &str) -> String {
-    static BUILDER: LazyLock<Builder<'static>> = LazyLock::new(builder);
+    static BUILDER: LazyLock<Builder<'static>> = LazyLock::new(|| builder(&["id", "name"]));
     BUILDER.clean(html).to_string()
 }
 
-fn builder() -> Builder<'static> {
+/// The same for outputs, which name no places of the page they stand on.
+pub(crate) fn clean_output(html: &str) -> String {
+    static BUILDER: LazyLock<Builder<'static>> = LazyLock::new(|| builder(&[]));
+    BUILDER.clean(html).to_string()
+}
+
+/// The classes that may be written: those of tables and helpers, of code and terminal colours. All
+/// others would be looked up in the stylesheet of the page, where they mean a state or a frame.
+const CLASSES: [&str; 1] = ["dataframe"];
+const CLASS_STARTS: [&str; 5] = ["momentum-", "markdown-alert-", "language-", "hl-", "ansi-"];
+
+/// Those of the classes in `value` that may be written; `None` where there are none.
+pub(crate) fn allowed_classes(value: &str) -> Option<String> {
+    let allowed = |class: &&str| {
+        CLASSES.contains(class) || CLASS_STARTS.iter().any(|start| class.starts_with(start))
+    };
+    let kept: Vec<&str> = value.split_ascii_whitespace().filter(allowed).collect();
+    (!kept.is_empty()).then(|| kept.join(" "))
+}
+
+/// Ids of the pages themselves.
+const OWN_IDS: [&str; 10] = [
+    "main",
+    "ran",
+    "comments",
+    "days",
+    "notebooks",
+    "subjects",
+    "archive",
+    "query",
+    "results",
+    "status",
+];
+
+/// The declarations that move nothing over what is around it.
+fn allowed_style(value: &str) -> String {
+    let moves = |declaration: &str| {
+        let (name, value) = declaration.split_once(':').unwrap_or((declaration, ""));
+        let name = name.trim().to_ascii_lowercase();
+        (name.starts_with("margin") || name == "vertical-align")
+            && (value.contains('-') && !value.trim().starts_with("text-") || value.contains('('))
+    };
+    value.split(';').filter(|declaration| !moves(declaration)).collect::<Vec<_>>().join(";")
+}
+
+fn builder(anchors: &[&'static str]) -> Builder<'static> {
     let mut builder = Builder::default();
     builder
         .add_tags(["section", "input", "figure", "figcaption", "mark", "progress", "meter"])
-        .add_generic_attributes(["class", "id", "style", "role", "aria-label", "aria-hidden"])
+        .add_generic_attributes(["class", "style", "role", "aria-label", "aria-hidden"])
+        .add_generic_attributes(anchors.iter().copied().filter(|name| *name == "id"))
+        .add_tag_attributes("a", anchors.iter().copied())
         .add_tag_attributes("input", ["type", "disabled", "checked"])
         .add_tag_attributes("img", ["width", "height", "alt"])
         .add_tag_attributes("progress", ["value", "max"])
@@ -63,9 +110,17 @@ fn filter<'u>(element: &str, attribute: &str, value: &'u str) -> Option<Cow<'u, 
         (_, "src") => is_picture_data(value) || is_relative(value),
         (_, "href" | "cite") => is_safe_link(value),
         (_, "style") => {
-            let value = value.to_ascii_lowercase();
-            !["url(", "image(", "image-set(", "expression(", "\\"].iter().any(|s| value.contains(s))
+            let lower = value.to_ascii_lowercase();
+            if ["url(", "image(", "image-set(", "expression(", "\\", "/*"]
+                .iter()
+                .any(|part| lower.contains(part))
+            {
+                return None;
+            }
+            return Some(Cow::Owned(allowed_style(value)));
         }
+        (_, "class") => return allowed_classes(value).map(Cow::Owned),
+        (_, "id" | "name") => !OWN_IDS.contains(&value) && !value.starts_with("momentum-"),
         _ => true,
     };
     keep.then_some(Cow::Borrowed(value))
@@ -141,8 +196,28 @@ mod tests {
 
     #[test]
     fn tables_and_their_looks_stay() {
-        let table = "<table class=\"t\"><tbody><tr><td style=\"text-align:right\" colspan=\"2\">1</td></tr></tbody></table>";
+        let table = "<table class=\"dataframe\"><tbody><tr><td style=\"text-align:right\" colspan=\"2\">1</td></tr></tbody></table>";
         check(table, table);
+    }
+
+    #[test]
+    fn nothing_looks_like_a_mark_of_the_page() {
+        check("<p class=\"dot fresh\">a</p>", "<p>a</p>");
+        check("<p class=\"provenance ansi-2 value\">a</p>", "<p class=\"ansi-2\">a</p>");
+        check(
+            "<a id=\"ran\"></a><a id=\"x\"></a><a name=\"y\"></a>",
+            "<a rel=\"noopener noreferrer\"></a><a id=\"x\" rel=\"noopener noreferrer\"></a><a name=\"y\" rel=\"noopener noreferrer\"></a>",
+        );
+        check(
+            "<p style=\"margin:-3em;color:red;position:fixed;vertical-align:-9em\">a</p>",
+            "<p style=\"color:red\">a</p>",
+        );
+        check("<p style=\"margin:0 calc(0px - 3em)\">a</p>", "<p style=\"\">a</p>");
+        check(
+            "<p style=\"vertical-align:text-top;margin:0\">a</p>",
+            "<p style=\"vertical-align:text-top;margin:0\">a</p>",
+        );
+        assert_eq!(clean_output("<p id=\"a\">a</p>"), "<p>a</p>");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Texts that are the same but for numbers that are nearly so.
 
 /// Whether two texts are the same, numbers being the same when they are no further apart than
-/// `tolerance` times the larger one (or `tolerance` itself, near zero). Space at the end of the
+/// `tolerance` times the larger one. Noise around zero is zero ([`ZERO`]). Space at the end of the
 /// text does not count.
 pub(super) fn same(old: &str, new: &str, tolerance: f64) -> bool {
     let (old, new) = (old.trim_end(), new.trim_end());
@@ -19,6 +19,10 @@ pub(super) fn same(old: &str, new: &str, tolerance: f64) -> bool {
     }
 }
 
+/// No number counts as smaller than this when a share of it is taken: what rounding leaves of
+/// `1 - 1` is as good as zero.
+const ZERO: f64 = 1e-6;
+
 fn near(a: &str, b: &str, tolerance: f64) -> bool {
     let (Ok(a), Ok(b)) = (a.replace('_', "").parse::<f64>(), b.replace('_', "").parse::<f64>())
     else {
@@ -27,7 +31,7 @@ fn near(a: &str, b: &str, tolerance: f64) -> bool {
     if !a.is_finite() || !b.is_finite() {
         return a == b;
     }
-    (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0)
+    (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(ZERO)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,6 +113,11 @@ mod tests {
         check("[1, 2]", "[1, 2, 3]", 1.0, false);
         check("100000", "100001", 1e-6, false);
         check("1_000_000", "1000000.5", 1e-6, true);
+        // Small numbers have the same tolerance as large ones.
+        check("rate 1e-7", "rate 3e-7", 1e-6, false);
+        check("0.00012345678", "0.00012345679", 1e-6, true);
+        check("1.2e-17", "-3e-18", 1e-6, true);
+        check("0", "1e-3", 1e-6, false);
     }
 
     #[test]

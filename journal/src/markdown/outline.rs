@@ -59,8 +59,21 @@ pub(crate) fn targets(text: &str) -> Vec<String> {
 
 /// The ids that the headings of `text` get, in order; those in `ids` are taken.
 pub(crate) fn heading_ids(text: &str, ids: &mut HashSet<String>) -> Vec<String> {
+    ids_below(text, false, ids)
+}
+
+/// The same for a page that has a title already: a heading of the first level at the start is
+/// left out.
+pub(crate) fn ids_below(text: &str, skip_title: bool, ids: &mut HashSet<String>) -> Vec<String> {
+    // Most texts of notebooks are a sentence or two, and need not be parsed for it.
+    if !text.contains(['#', '=', '-']) {
+        return Vec::new();
+    }
     let events: Vec<Spanned<'_>> = Parser::new_ext(text, options()).into_offset_iter().collect();
     let found = events.iter().enumerate().filter_map(|(at, (event, _))| match event {
+        Event::Start(Tag::Heading { level, .. }) if at == 0 && skip_title && *level as u8 == 1 => {
+            None
+        }
         Event::Start(Tag::Heading { id, .. }) => {
             let len = element_len(&events[at..]);
             let text = plain(&events[at + 1..at + len - 1]);
@@ -102,7 +115,7 @@ pub(super) fn plain(events: &[Spanned<'_>]) -> String {
 }
 
 /// A heading's text as an id, as GitHub makes them.
-pub(super) fn slug(text: &str) -> String {
+pub(crate) fn slug(text: &str) -> String {
     let slug: String = text
         .trim()
         .to_lowercase()

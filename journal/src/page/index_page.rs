@@ -20,6 +20,7 @@ pub(crate) struct IndexPage<'a> {
     pub(crate) streaks: Streaks,
     pub(crate) n_outputs: usize,
     pub(crate) n_unproven: usize,
+    pub(crate) n_unrecorded: usize,
 }
 
 #[derive(Template)]

@@ -1,6 +1,6 @@
 //! The page of a notebook: every cell, its code, its outputs, its anchor.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use askama::Template;
@@ -12,12 +12,14 @@ use crate::clean::html::{is_picture_data, scheme};
 use crate::embed::SiteMap;
 use crate::highlight;
 use crate::link::{Target, href};
-use crate::markdown::{Embedding, Image, MarkdownConfig, free_id, render};
+use crate::markdown::raw::raw_ids;
+use crate::markdown::{Embedding, Image, MarkdownConfig, free_id, ids_below, render, slug};
 use crate::notebook::{Cell, CellKind, CellState, Notebook, exercise_line};
 use crate::output::{OutputContext, escaped, picture_html, richest, to_html};
 use crate::progress::Strip;
-use crate::record::Exercise;
+use crate::record::{Exercise, Need};
 use crate::root::folder_of;
+use crate::site::notebooks::Notebooks;
 
 #[derive(Template)]
 #[template(path = "notebook.html")]
@@ -53,6 +55,40 @@ pub(crate) struct NotebookContext<'a> {
     pub(crate) up: &'a str,
     /// The configuration trusts the notebook: its HTML is shown as it is.
     pub(crate) is_trusted: bool,
+    pub(crate) notebooks: &'a Notebooks,
+    /// What `#...` can name on the pages of the notebooks that were asked for it.
+    pub(crate) ids: HashMap<String, HashSet<String>>,
+}
+
+/// What `#...` can name on the page of a notebook.
+pub(crate) fn page_ids(notebook: &Notebook) -> HashSet<String> {
+    let mut ids = HashSet::new();
+    anchors(notebook, &mut ids);
+    let texts = notebook.cells.iter().filter(|cell| cell.kind == CellKind::Markdown);
+    for (n, cell) in texts.clone().enumerate() {
+        ids_below(&cell.source, n == 0, &mut ids);
+    }
+    ids.extend(texts.flat_map(|cell| raw_ids(&cell.source)));
+    ids
+}
+
+/// The place on a notebook's page that `name` means: an id, a cell by any of its names, or a
+/// heading as Jupyter names it (`Plots-with-NumPy`, where our own id is `plots-with-numpy`).
+pub(crate) fn place(notebook: &Notebook, ids: &HashSet<String>, name: &str) -> Option<String> {
+    if name.is_empty() || ids.contains(name) {
+        return Some(name.to_owned());
+    }
+    if let Ok(cell) = notebook.cell(name)
+        && cell.kind != CellKind::Markdown
+    {
+        return Some(cell.anchor());
+    }
+    let plain = slug(name);
+    if ids.contains(&plain) {
+        return Some(plain);
+    }
+    // The page has the title on top.
+    (plain == slug(&notebook.title())).then(|| "main".to_owned())
 }
 
 /// The anchors of the cells; those of text cells are empty. `ids` are those that are taken.
@@ -218,7 +254,25 @@ struct CellEmbedding<'a, 'c> {
     context: &'a mut NotebookContext<'c>,
 }
 
+/// The name of a place on the same page.
+pub(crate) fn here(target: &str) -> String {
+    let name = target.trim().trim_start_matches('#');
+    percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned()
+}
+
 impl CellEmbedding<'_, '_> {
+    /// A place on another notebook's page.
+    fn elsewhere(&mut self, file: &str, name: &str) -> Option<String> {
+        let found = self.context.notebooks.get(file)?;
+        let need = Need::Notebook(file.to_owned(), found.key);
+        if !self.context.assets.needs.contains(&need) {
+            self.context.assets.needs.push(need);
+        }
+        let notebook = found.read().ok()?;
+        let ids = self.context.ids.entry(file.to_owned());
+        place(notebook, ids.or_insert_with(|| page_ids(notebook)), name)
+    }
+
     fn picture(&mut self, target: &str) -> Option<(String, Option<(u32, u32)>)> {
         if is_picture_data(target) {
             return Some((target.to_owned(), None));
@@ -262,13 +316,21 @@ impl Embedding for CellEmbedding<'_, '_> {
         match Target::parse(folder_of(&self.notebook.file), target) {
             Target::Notebook { file, label, .. } => {
                 let page = self.context.map.notebooks.get(&file)?;
+                let label = label.map(|label| self.elsewhere(&file, &label).unwrap_or(label));
                 Some(href(self.context.up, page, label.as_deref()))
             }
             Target::File { file, fragment } => {
                 let page = self.context.map.entries.get(&file)?;
                 Some(href(self.context.up, page, fragment.as_deref()))
             }
-            Target::Here | Target::Elsewhere => Some(target.to_owned()),
+            Target::Here => {
+                let name = here(target);
+                let ids = self.context.ids.entry(self.notebook.file.clone());
+                let ids = ids.or_insert_with(|| page_ids(self.notebook));
+                let place = place(self.notebook, ids, &name);
+                Some(place.map_or_else(|| target.to_owned(), |id| href("", "", Some(&id))))
+            }
+            Target::Elsewhere => Some(target.to_owned()),
             Target::Outside => None,
         }
     }

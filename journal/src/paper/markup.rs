@@ -13,7 +13,7 @@ use crate::post::{element_len, text_of};
 pub(super) trait Figures {
     /// An image in a paragraph of its own, as a block of typst.
     fn figure(&mut self, target: &str, caption: &str, span: Range<usize>) -> String;
-    /// A value within a sentence, as plain text.
+    /// A value within a sentence, as typst.
     fn value(&mut self, target: &str, span: Range<usize>) -> String;
     /// The address that a link leads to.
     fn address(&mut self, target: &str) -> Option<String>;
@@ -141,7 +141,7 @@ impl Writer<'_> {
                     None => words,
                 }
             }
-            Tag::Image { dest_url, .. } => escaped(&self.figures.value(dest_url, span.clone())),
+            Tag::Image { dest_url, .. } => self.figures.value(dest_url, span.clone()),
             Tag::CodeBlock(kind) => {
                 let language = match kind {
                     CodeBlockKind::Fenced(info) => {

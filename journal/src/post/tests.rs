@@ -171,3 +171,23 @@ fn files_lie_beside_each_other() {
         "picture-1.png (with post.txt): How both learn\npicture-2.png (with post.txt): What it said\n"
     );
 }
+
+#[test]
+fn what_does_not_hold_is_said_once_before_it_is_posted() {
+    let root = series(
+        "Late: ![l](../notebooks/sample.ipynb#late), ![l](../notebooks/sample.ipynb#late), ![a](../notebooks/sample.ipynb#accuracy).\n",
+        "",
+    );
+    let sample = include_str!("../testdata/sample.ipynb");
+    std::fs::write(root.path().join("notebooks/sample.ipynb"), sample).unwrap();
+    for platform in Platform::ALL {
+        let post = Series::open(root.path()).unwrap().post(2, platform).unwrap();
+        let said: Vec<_> =
+            post.notes.iter().filter(|note| note.contains("does not hold")).collect();
+        assert_eq!(said.len(), 1, "{:?}", post.notes);
+        assert_eq!(
+            *said[0],
+            "the output of `late` in `notebooks/sample.ipynb` does not hold (stale code: the code of this cell, or of one before it, has changed since this was made); before you post it: momentum run notebooks/sample.ipynb"
+        );
+    }
+}

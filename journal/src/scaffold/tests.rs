@@ -101,3 +101,27 @@ fn templates_of_ones_own_are_used_and_checked() {
     let written = std::fs::read_to_string(made.notebook).unwrap();
     assert!(written.contains("T of My \\\"log\\\": one"), "{written}");
 }
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_way_out() {
+    let outside = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("notebooks")).unwrap();
+    let config = InitConfig { title: "T".into(), author: String::new(), date: date("2026-11-22") };
+    let error = init(folder.path(), &config).unwrap_err();
+    assert!(matches!(error, ScaffoldError::Outside { .. }), "{error}");
+    assert!(!folder.path().join("momentum.yaml").exists());
+    std::fs::remove_file(folder.path().join("notebooks")).unwrap();
+    init(folder.path(), &config).unwrap();
+    std::fs::rename(folder.path().join("entries"), folder.path().join("days")).unwrap();
+    // Within the series a link is the author's own affair.
+    std::os::unix::fs::symlink("days", folder.path().join("entries")).unwrap();
+    Series::open(folder.path()).unwrap().new_day("Two", date("2026-11-23")).unwrap();
+    std::fs::remove_file(folder.path().join("entries")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("entries")).unwrap();
+    let series = Series::open(folder.path()).unwrap();
+    let error = series.new_day("Three", date("2026-11-24")).unwrap_err();
+    assert!(matches!(error, ScaffoldError::Outside { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+}

@@ -178,3 +178,18 @@ fn what_is_not_of_the_series_is_passed_over() {
     watch.waker()();
     assert!(watch.wait().is_empty());
 }
+
+#[test]
+fn a_folder_that_is_made_again_is_watched_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let series = series(&root);
+    let mut watch = Watch::start(&series, &root.join("_site")).unwrap();
+    let sources = crate::site::Sources::of_series(&series);
+    std::fs::remove_dir_all(root.join("entries")).unwrap();
+    until(&mut watch, "entries");
+    std::fs::create_dir(root.join("entries")).unwrap();
+    watch.follow(&sources).unwrap();
+    std::fs::write(root.join("entries/day-03.md"), "x").unwrap();
+    until(&mut watch, "entries/day-03.md");
+}

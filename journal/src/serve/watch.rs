@@ -59,6 +59,8 @@ impl std::fmt::Debug for Watch {
 struct Change {
     paths: Vec<PathBuf>,
     whole: bool,
+    /// The paths are gone from where they were.
+    gone: bool,
 }
 
 /// Which paths are of the series.
@@ -85,7 +87,9 @@ impl Watch {
                 && let Some(whole) = weight(&event.kind)
             {
                 // The watch is gone: nobody to tell.
-                let _ = heard.send(Some(Change { paths: event.paths, whole }));
+                let moved = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
+                let gone = moved || event.kind.is_remove();
+                let _ = heard.send(Some(Change { paths: event.paths, whole, gone }));
             }
         })?;
         let filter = Filter { out: out.to_owned(), ..Filter::default() };
@@ -114,6 +118,19 @@ impl Watch {
         Ok(())
     }
 
+    /// Gives up folders that are gone: what takes their place is watched anew by the next
+    /// [`Watch::follow`].
+    fn forget(&mut self, gone: &[PathBuf]) {
+        self.watched.retain(|(path, _)| {
+            let is_gone = gone.iter().any(|gone| path.starts_with(gone));
+            if is_gone {
+                // The system has given it up by itself where it was removed.
+                let _ = self.watcher.unwatch(path);
+            }
+            !is_gone
+        });
+    }
+
     /// Something that ends the waiting of [`Watch::wait`] from another thread.
     pub fn waker(&self) -> impl Fn() + Send + 'static {
         let sends = self.sends.clone();
@@ -136,6 +153,9 @@ impl Watch {
             };
             match heard {
                 Ok(Some(change)) => {
+                    if change.gone {
+                        self.forget(&change.paths);
+                    }
                     let before = paths.len();
                     paths.extend(change.paths.into_iter().filter(|path| self.filter.takes(path)));
                     let now = Instant::now();
@@ -169,7 +189,9 @@ fn weight(kind: &EventKind) -> Option<bool> {
 
 impl Filter {
     fn takes(&self, path: &Path) -> bool {
-        if *path == *self.config || self.data.contains(path) {
+        // A folder of the series itself: it was removed, or is there again.
+        let is_folder = self.folders.iter().any(|folder| folder == path);
+        if *path == *self.config || self.data.contains(path) || is_folder {
             return true;
         }
         if path.starts_with(&self.out) {

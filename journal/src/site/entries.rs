@@ -221,14 +221,15 @@ pub(crate) fn render(
         problems: Vec::new(),
         unproven: Vec::new(),
         n_outputs: 0,
+        n_unrecorded: 0,
         needs: Vec::new(),
         is_trusted: false,
     };
     let mut ids: HashSet<String> = markdown::RESERVED_IDS.map(str::to_owned).into();
     let config = MarkdownConfig::default();
     let rendered = markdown::render(entry.body(), &config, &mut ids, &mut embedding);
-    let EntryEmbedding { assets, mut needs, problems, unproven, n_outputs, is_trusted, .. } =
-        embedding;
+    let EntryEmbedding { assets, mut needs, problems, unproven, is_trusted, .. } = embedding;
+    let EntryEmbedding { n_outputs, n_unrecorded, .. } = embedding;
     needs.extend(assets.needs);
     let mut notebooks = entry.notebooks();
     for need in &needs {
@@ -256,6 +257,7 @@ pub(crate) fn render(
         tags: front.tags.clone(),
         n_words: rendered.n_words,
         n_outputs,
+        n_unrecorded,
         notebooks,
         unproven,
         pictures: assets.paths.into_iter().collect(),

@@ -215,10 +215,12 @@ impl Pages<'_> {
             Job::Index => {
                 let shown = if n_rows > SHORT_INDEX { n_rows - LATEST..n_rows } else { 0..n_rows };
                 let n_outputs = lists.rows.iter().map(|row| row.record.n_outputs).sum();
+                let n_unrecorded = lists.rows.iter().map(|row| row.record.n_unrecorded).sum();
                 let n_unproven = lists.rows.iter().map(|row| row.record.unproven.len()).sum();
                 let streaks = lists.streaks;
                 let mut parts = self.parts("index");
-                parts.push(&format!("{n_rows} {n_outputs} {n_unproven} {streaks:?}"));
+                parts
+                    .push(&format!("{n_rows} {n_outputs} {n_unproven} {n_unrecorded} {streaks:?}"));
                 for (tag, members) in &lists.tags {
                     parts.push(tag);
                     parts.push_number(members.len());
@@ -249,6 +251,7 @@ impl Pages<'_> {
                         streaks,
                         n_outputs,
                         n_unproven,
+                        n_unrecorded,
                     }
                     .render()
                 })

@@ -1,6 +1,6 @@
 //! The pages of a build: each is made only where what it is made from has changed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use askama::Template;
@@ -219,7 +219,10 @@ impl<'a> Pages<'a> {
         let holds = |record: &NotebookRecord| {
             let is_same = |need: &Need| match need {
                 Need::File(file, key) => pictures.file_key(file) == *key,
-                _ => true,
+                Need::Notebook(file, key) => {
+                    self.build.notebooks.get(file).is_some_and(|notebook| notebook.key == *key)
+                }
+                Need::Entry(_) => true,
             };
             self.build.cache.has(record.words) && record.needs.iter().all(is_same)
         };
@@ -239,6 +242,8 @@ impl<'a> Pages<'a> {
             assets: Assets::new(pictures),
             up: &up,
             is_trusted,
+            notebooks: self.build.notebooks,
+            ids: HashMap::new(),
         };
         let cells = notebook_page::cells(notebook, &mut context);
         let Assets { paths, needs, .. } = context.assets;

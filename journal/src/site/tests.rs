@@ -469,3 +469,24 @@ fn comments_are_off_until_they_are_configured() {
     assert!(page.contains("frame-src https://giscus.app") && page.contains("data-repo=\"a/b\""));
     assert!(!read(root.path(), "index.html").contains("giscus"));
 }
+
+#[test]
+fn outputs_without_a_record_are_not_said_to_be_as_last_run() {
+    let root =
+        series("![a](../notebooks/plain.ipynb#a)\n\n![Printed](../notebooks/sample.ipynb#log)\n");
+    let notebook = r#"{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", "source": "1", "metadata": {}, "execution_count": 1, "outputs": [{"output_type": "stream", "name": "stdout", "text": "1"}]}]}"#;
+    write(root.path(), "notebooks/plain.ipynb", notebook);
+    let tally = || {
+        build(root.path()).unwrap();
+        let index = read(root.path(), "index.html");
+        let start = index.find("linked output").unwrap();
+        index[start..].lines().next().unwrap().to_owned()
+    };
+    insta::assert_snapshot!(tally(), @r#"
+    linked outputs</span> <span><i class="dot fresh"></i>1 as last run</span> <span><i class="dot unrecorded"></i>1 not recorded</span></p>
+    "#);
+    write(root.path(), "entries/day-02.md", &format!("{FRONT}![a](../notebooks/plain.ipynb#a)\n"));
+    insta::assert_snapshot!(tally(), @r#"
+    linked output</span> <span><i class="dot unrecorded"></i>1 not recorded</span></p>
+    "#);
+}
