@@ -3,8 +3,8 @@
 //! evcxr compiles a cell with `cargo build`. Cargo reads manifests, a lock file and fingerprints
 //! each time, which costs more than a small cell itself. While only the helpers are used, this
 //! stand-in asks the kernel's own compiler (`server`), which has a `rustc` waiting with the helpers
-//! loaded; once a cell adds crates with `:dep`, the real cargo builds them, with the helpers still
-//! at hand.
+//! loaded; once a cell adds crates with `:dep`, the real cargo builds those (`crates`), and cells are
+//! compiled against them in the same way.
 //!
 //! evcxr asks `rustup which cargo` for its cargo, so a session's folder holds links to this very
 //! program, called `rustup`, `cargo` and `rustc`, and stands first in the path of the kernel's
@@ -13,6 +13,7 @@
 mod again;
 mod cache;
 mod companions;
+mod crates;
 mod direct;
 mod linker;
 mod probe;
@@ -30,12 +31,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::helpers::{HelperSet, cache_folder};
 use crate::toolchain::Toolchain;
 
 pub(crate) use again::UNFIXABLE;
 pub(crate) use companions::{messenger, preload};
+pub(crate) use crates::crates_folder;
 pub(crate) use probe::left_types;
 pub(crate) use server::CompilerServer;
 pub(crate) use source::KEEPER;
@@ -110,6 +113,12 @@ impl CompilerConfig {
         fs::create_dir_all(core.join("src"))?;
         fs::write(core.join("Cargo.toml"), "[package]\nname = \"core\"\nversion = \"0.0.0\"\n")?;
         fs::write(core.join("src/lib.rs"), "")?;
+        let cargo = analyzers_cargo(folder);
+        if !cargo.is_symlink() {
+            fs::create_dir_all(cargo.parent().unwrap_or(folder))?;
+            // Another kernel may have done the same by now.
+            let _ = std::os::unix::fs::symlink(&this, &cargo);
+        }
         fs::write(folder.join("compiler.json"), serde_json::to_vec(self)?)
     }
 
@@ -118,7 +127,8 @@ impl CompilerConfig {
         self.helpers.as_ref().map(|set| set.crate_name.as_str())
     }
 
-    /// The environment in which evcxr must be started for this session.
+    /// The environment in which evcxr must be started for this session. What rust-analyzer needs of it
+    /// ([`ANALYZERS`]) must stay, and is the same for all sessions.
     pub fn environment(&self, folder: &Path) -> Vec<(&'static str, OsString)> {
         let mut path = folder.join("bin").into_os_string();
         path.push(":");
@@ -129,9 +139,8 @@ impl CompilerConfig {
             ("EVCXR_TMPDIR", folder.join("crate").into()),
             ("RUST_SRC_PATH", library_stub(folder).into()),
             // rust-analyzer's own questions; see `stand_in`.
-            (stand_in::STARTING, "1".into()),
-            ("CARGO", folder.join("bin/cargo").into()),
-            ("RUSTC", folder.join("bin/none").into()),
+            ("CARGO", analyzers_cargo(folder).into()),
+            ("RUSTC", analyzers_cargo(folder).with_file_name("none").into()),
         ]
     }
 }
@@ -141,11 +150,31 @@ fn library_stub(folder: &Path) -> PathBuf {
     cache_folder().unwrap_or_else(|_| folder.to_owned()).join("library")
 }
 
+/// The cargo that rust-analyzer asks: one for each kernel program, because it stays in the
+/// environment.
+fn analyzers_cargo(folder: &Path) -> PathBuf {
+    let this = std::env::current_exe().unwrap_or_default();
+    let hash = Sha256::digest(this.as_os_str().as_encoded_bytes());
+    let name = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>();
+    library_stub(folder).join(name).join(stand_in::FOR_ANALYZER).join("cargo")
+}
+
 /// The path as it was before any session changed it.
 fn original_path() -> OsString {
-    static ORIGINAL: OnceLock<OsString> = OnceLock::new();
-    ORIGINAL.get_or_init(|| std::env::var_os("PATH").unwrap_or_default()).clone()
+    original("PATH").unwrap_or_default()
 }
+
+/// A variable of the environment as it was before any session changed it; one of [`CHANGED`].
+pub(crate) fn original(name: &str) -> Option<OsString> {
+    static ORIGINAL: OnceLock<[Option<OsString>; 3]> = OnceLock::new();
+    let values = ORIGINAL.get_or_init(|| CHANGED.map(std::env::var_os));
+    values[CHANGED.iter().position(|&changed| changed == name)?].clone()
+}
+
+/// What sessions change and others may want to know.
+const CHANGED: [&str; 3] = ["PATH", "CARGO", "RUSTC"];
+/// What evcxr's rust-analyzer reads again whenever a cell adds a crate.
+pub(crate) const ANALYZERS: [&str; 3] = ["RUST_SRC_PATH", "CARGO", "RUSTC"];
 
 /// The file with the number of the cargo that runs now.
 const PROCESS: &str = "cargo.pid";

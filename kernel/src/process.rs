@@ -21,6 +21,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::compiler;
 use crate::engine::EngineConfig;
 
 pub(crate) use frame::{Control, Crash, Frame, FrameReader, FrameSender, Panic, Shown};
@@ -95,12 +96,12 @@ pub(crate) fn command(
         .env("MOMENTUM_SEED", config.seed.to_string())
         .env("PATH", path)
         .current_dir(&config.folder);
-    for private in ["EVCXR_TMPDIR", "RUST_SRC_PATH", "MOMENTUM_SESSION", "MOMENTUM_STARTING"] {
+    for private in ["EVCXR_TMPDIR", "RUST_SRC_PATH", "MOMENTUM_SESSION"] {
         command.env_remove(private);
     }
     // As the kernel's own environment has them, not as evcxr is to see them.
     for tool in ["CARGO", "RUSTC"] {
-        match std::env::var_os(tool) {
+        match compiler::original(tool) {
             Some(value) => command.env(tool, value),
             None => command.env_remove(tool),
         };
@@ -118,6 +119,9 @@ pub(crate) fn command(
         let mut sandbox = sandbox.clone();
         sandbox.readable.extend(libraries.iter().cloned());
         sandbox.readable.extend(std::env::current_exe());
+        // The libraries of crates that cells add.
+        let crates = compiler::crates_folder();
+        sandbox.readable.extend(crates.filter(|folder| std::fs::create_dir_all(folder).is_ok()));
         sandbox.writable.extend([config.folder.clone(), folder.to_owned()]);
         // Its own temporary files are the session's.
         sandbox.ask(&mut command).env("TMPDIR", folder);

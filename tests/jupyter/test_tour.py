@@ -4,9 +4,13 @@ The tour itself is `evcxr_jupyter/samples/evcxr_jupyter_tour.ipynb` in evcxr's r
 crates come from the network, so a crate of this test's own takes their place.
 """
 
+import os
 import time
+from pathlib import Path
 
 import pytest
+
+from kernel_client import Kernel
 
 
 def test_streams_and_a_value(kernel):
@@ -55,6 +59,53 @@ def test_a_crate_is_added(kernel, tmp_path):
     (tmp_path / "src/lib.rs").write_text("pub fn encode(b: &[u8]) -> String { format!(\"{b:02x?}\") }\n")
     value = kernel.value(f':dep coding = {{ path = "{tmp_path}" }}\ncoding::encode(&vec![1, 2, 3, 4])')
     assert value == '"[01, 02, 03, 04]"'
+
+
+def test_a_crate_is_one_for_all_cells_and_is_built_again_when_its_source_changes(fresh_kernel, tmp_path):
+    """evcxr links a copy of it into each cell, with statics of their own."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "counting"\nversion = "0.1.0"\nedition = "2024"\n')
+    source = (
+        "use std::sync::atomic::{AtomicU32, Ordering};\n"
+        "static N: AtomicU32 = AtomicU32::new(0);\n"
+        "#[derive(Debug)] pub struct Step(pub u32);\n"
+        "pub fn next() -> Step { Step(N.fetch_add(%d, Ordering::SeqCst)) }\n"
+    )
+    (tmp_path / "src/lib.rs").write_text(source % 1)
+    fresh_kernel.ok(f':dep counting = {{ path = "{tmp_path}" }}\nlet first = counting::next();')
+    fresh_kernel.ok("let second = counting::next();")
+    assert fresh_kernel.value("(first.0, second.0, counting::next())") == "(0, 1, Step(2))"
+    fresh_kernel.ok("let plain = first.0 + second.0;")
+    (tmp_path / "src/lib.rs").write_text(source % 10)
+    assert fresh_kernel.value("counting::next().0 + counting::next().0") == "10"
+    assert fresh_kernel.value("plain") == "1"
+
+
+def test_where_crates_cannot_be_kept_cargo_builds_the_cells(kernelspec, tmp_path, monkeypatch):
+    cache = Path(os.environ.get("MOMENTUM_CACHE_DIR", Path.home() / ".cache/momentum"))
+    own = tmp_path / "cache"
+    own.mkdir()
+    (own / "helpers").symlink_to(cache / "helpers")
+    (own / "crates").write_text("not a folder")
+    monkeypatch.setenv("MOMENTUM_CACHE_DIR", str(own))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "plain"\nversion = "0.1.0"\nedition = "2024"\n')
+    (tmp_path / "src/lib.rs").write_text("pub fn two() -> i32 { 2 }\n")
+    kernel = Kernel()
+    try:
+        kernel.ok(f':dep plain = {{ path = "{tmp_path}" }}\nlet two = plain::two();')
+        assert kernel.value("two + plain::two()") == "4"
+    finally:
+        kernel.close()
+
+
+def test_timers_ring_after_a_cell_was_undone(fresh_kernel):
+    """The threads that would ring them are gone with the process that had them."""
+    sleep = "tokio::time::sleep(std::time::Duration::from_millis(1)).await; 5"
+    assert fresh_kernel.value(sleep) == "5"
+    fresh_kernel.run('panic!("on purpose")')
+    assert fresh_kernel.value(sleep) == "5"
+    assert fresh_kernel.value("tokio::spawn(async { 6 }).await?") == "6"
 
 
 def test_types_and_variables_of_earlier_cells_are_the_same_after_a_crate_came(fresh_kernel, tmp_path):

@@ -9,6 +9,7 @@
 //! ```
 
 mod arguments;
+pub mod asynchronous;
 mod bundle;
 mod channel;
 pub mod comm;

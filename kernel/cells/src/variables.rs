@@ -65,17 +65,16 @@ impl VariableStore {
 
     /// The shared value of this name, made if there is none.
     ///
-    /// # Panics
-    ///
-    /// When the value has another type.
+    /// A value of another type gives way: the runtime of one version of tokio is not that of another,
+    /// which a crate may have brought in since.
     pub fn lazy_arc<T: 'static>(&mut self, name: &str, create: impl FnOnce() -> T) -> Arc<T> {
-        let value = self
-            .variables
-            .entry(name.to_owned())
-            .or_insert_with(|| Box::new(Arc::new(create())))
-            .downcast_ref::<Arc<T>>();
-        let Some(value) = value else { panic!("lazy_arc {name} changed type") };
-        Arc::clone(value)
+        let known = self.variables.get(name).and_then(|value| value.downcast_ref::<Arc<T>>());
+        if let Some(known) = known {
+            return Arc::clone(known);
+        }
+        let value = Arc::new(create());
+        self.put(name, Box::new(Arc::clone(&value)));
+        value
     }
 
     #[inline(never)]

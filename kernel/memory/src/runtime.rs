@@ -40,10 +40,21 @@ fn start() -> Result<Runtime, RuntimeError> {
 }
 
 /// A value that belongs to the process that made it: it has threads, or talks to some.
-pub(crate) struct PerProcess<T>(Mutex<Option<(u32, T)>>);
+///
+/// A process that is a copy of another (`fork`) has the other's memory and none of its threads. There
+/// the value is made anew.
+#[derive(Debug)]
+pub struct PerProcess<T>(Mutex<Option<(u32, T)>>);
+
+impl<T> Default for PerProcess<T> {
+    fn default() -> Self {
+        PerProcess::new()
+    }
+}
 
 impl<T> PerProcess<T> {
-    pub(crate) const fn new() -> Self {
+    /// No value yet.
+    pub const fn new() -> Self {
         PerProcess(Mutex::new(None))
     }
 
@@ -53,7 +64,11 @@ impl<T> PerProcess<T> {
     }
 
     /// Uses the value, made anew if there is none or if it is another process's.
-    pub(crate) fn with<R, E>(
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn with<R, E>(
         &self,
         make: impl FnOnce() -> Result<T, E>,
         use_it: impl FnOnce(&T) -> R,

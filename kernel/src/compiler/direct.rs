@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::CompilerConfig;
+use super::crates::Crates;
 use super::waiting::{Running, set};
 
 /// Makes the compiler print types with their paths and without abbreviation.
@@ -28,12 +29,13 @@ pub(super) fn optimisation(manifest: &str) -> &str {
 }
 
 /// The compiler with what all its uses share.
-fn rustc(config: &CompilerConfig) -> Command {
+fn rustc(config: &CompilerConfig, crates: &Crates) -> Command {
     let mut rustc = Command::new(&config.rustc);
     rustc
         .args(["--crate-name", CRATE, "--edition", "2024"])
         .args(["--error-format=json", "-Cprefer-dynamic", &format!("-C{METADATA}")])
         .args(helper_flags(config))
+        .args(crates.flags())
         .env("PATH", &config.path)
         .env_remove("RUSTC_WRAPPER");
     rustc
@@ -42,11 +44,12 @@ fn rustc(config: &CompilerConfig) -> Command {
 /// The compiler that makes an object file of a cell, and lists the types of its locals beside it.
 pub(super) fn object(
     config: &CompilerConfig,
+    crates: &Crates,
     source: &Path,
     object: &Path,
     level: &str,
 ) -> Command {
-    let mut rustc = rustc(config);
+    let mut rustc = rustc(config, crates);
     let mut emit = OsString::from("--emit=obj=");
     emit.push(object);
     emit.push(",mir=");
@@ -64,15 +67,25 @@ pub(super) fn object(
 }
 
 /// The compiler that tells whether a text has no errors.
-pub(super) fn check(config: &CompilerConfig, source: &Path, metadata: &Path) -> Command {
-    let mut rustc = rustc(config);
+pub(super) fn check(
+    config: &CompilerConfig,
+    crates: &Crates,
+    source: &Path,
+    metadata: &Path,
+) -> Command {
+    let mut rustc = rustc(config, crates);
     rustc.args(["--crate-type", "lib", "--emit=metadata"]).arg(source).arg("-o").arg(metadata);
     rustc
 }
 
 /// The compiler that tells the types of a cell's variables.
-pub(super) fn probe(config: &CompilerConfig, source: &Path, metadata: &Path) -> Command {
-    let mut rustc = check(config, source, metadata);
+pub(super) fn probe(
+    config: &CompilerConfig,
+    crates: &Crates,
+    source: &Path,
+    metadata: &Path,
+) -> Command {
+    let mut rustc = check(config, crates, source, metadata);
     rustc.args(FULL_PATHS);
     // Full paths in messages are an unstable option of the stable compiler. Nothing of a probe is
     // ever run.
@@ -94,11 +107,12 @@ pub(super) fn probe_by_cargo(
 /// The compiler that also links: for a cell that names libraries to link to.
 pub(super) fn library(
     config: &CompilerConfig,
+    crates: &Crates,
     source: &Path,
     library: &Path,
     level: &str,
 ) -> Command {
-    let mut rustc = rustc(config);
+    let mut rustc = rustc(config, crates);
     rustc
         .args(["--crate-type", "cdylib", "--emit=link", "-Cpanic=unwind", "-Cembed-bitcode=no"])
         .args(["-Cdebug-assertions=on", "-Coverflow-checks=on", "-Cstrip=debuginfo"])

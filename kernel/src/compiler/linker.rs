@@ -50,17 +50,19 @@ impl CompilerBuiltins {
     /// Makes a dynamic library of an object file.
     ///
     /// A plain linker is enough: the worker has loaded the standard library and the helpers before,
-    /// for all to see, and finds in them what the cell leaves open.
+    /// for all to see, and finds in them what the cell leaves open. The session's own crates are
+    /// named in the library, and loaded with it.
     pub(super) fn link(
         &self,
         config: &CompilerConfig,
         object: &Path,
         library: &Path,
+        crates: Option<&Path>,
         running: &Running,
     ) -> io::Result<Output> {
         let mut linker = Command::new(&config.linker[0]);
         linker.args(&config.linker[1..]).args(["-shared", "--eh-frame-hdr", "-Bsymbolic", "-o"]);
-        linker.arg(library).arg(object).env("PATH", &config.path);
+        linker.arg(library).arg(object).args(crates).env("PATH", &config.path);
         if self.is_needed_by(&fs::read(object)?) {
             linker.args(&self.archive);
         }

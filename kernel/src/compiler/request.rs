@@ -18,6 +18,10 @@ pub(super) const SESSION: &str = "MOMENTUM_SESSION";
 /// The name, beside that of cargo, under which the messenger finds the kernel's own program.
 pub(super) const KERNEL: &str = "kernel";
 
+/// What a session's manifest asks for, once that is ready to be linked to (see `crates`); in the
+/// session's folder.
+pub(super) const READY: &str = "crates.ready";
+
 /// What the stand-in wants.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -122,11 +126,16 @@ pub(super) fn word(arguments: &[OsString]) -> Option<&str> {
     arguments.iter().find_map(|argument| argument.to_str().filter(|word| !word.starts_with('-')))
 }
 
-/// Whether the manifest that evcxr wrote asks for no crate.
-pub(super) fn has_no_dependencies(manifest: &str) -> bool {
-    manifest
-        .split_once("[dependencies]")
-        .is_none_or(|(_, dependencies)| dependencies.trim().is_empty())
+/// What the manifest that evcxr wrote asks for.
+pub(super) fn dependencies(manifest: &str) -> &str {
+    manifest.split_once("[dependencies]").map_or("", |(_, dependencies)| dependencies.trim())
+}
+
+/// Whether the server can compile a cell with this manifest: it asks for no crate, or for those that
+/// are ready.
+pub(super) fn is_servers(manifest: &str, session: &Path) -> bool {
+    let asked = dependencies(manifest);
+    asked.is_empty() || std::fs::read_to_string(session.join(READY)).is_ok_and(|is| is == asked)
 }
 
 /// The stand-in's part: asks the server of its session, and passes on what that says.
@@ -195,7 +204,9 @@ mod tests {
     #[test]
     fn the_manifest_tells_dependencies() {
         let manifest = "[profile.dev]\nopt-level = 2\n\n[dependencies]\n\n";
-        assert!(has_no_dependencies(manifest));
-        assert!(!has_no_dependencies(&format!("{manifest}rand = \"0.9\"\n")));
+        assert_eq!(dependencies(manifest), "");
+        let manifest = format!("{manifest}rand = \"0.9\"\n");
+        assert_eq!(dependencies(&manifest), "rand = \"0.9\"");
+        assert!(!is_servers(&manifest, Path::new("/nowhere")));
     }
 }

@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 
 use super::CompilerConfig;
 use super::cache::CellCache;
+use super::crates;
 use super::request::{self, SOCKET};
 use super::source::{self, StandIns};
 use super::types::VariableType;
@@ -89,17 +90,20 @@ impl CompilerServer {
         *lock(&self.shared.level) = level.map(str::to_owned);
         *lock(&self.shared.compiled) = None;
         self.shared.interrupted.store(false, Ordering::SeqCst);
+        crates::check(&self.shared.session);
         self.expect_types(&Typed::default());
     }
 
     /// The names that stand for types in the cell that comes, by number; nothing if its types must be
     /// asked for.
     pub(crate) fn stand_ins(&self) -> Option<impl Fn(usize) -> String + use<>> {
-        let manifest = self.shared.session.join("crate/Cargo.toml");
-        let alone = request::has_no_dependencies(&fs::read_to_string(manifest).unwrap_or_default());
+        let session = &self.shared.session;
+        let manifest = fs::read_to_string(session.join("crate/Cargo.toml")).unwrap_or_default();
+        let alone = request::dependencies(&manifest).is_empty();
+        let served = alone || !crates::are_by_cargo(session);
         let helpers = self.shared.config.crate_name().is_some();
         let chain = lock(&self.shared.chain).clone();
-        (alone && helpers).then_some(move |number| source::stand_in(&chain, number))
+        (served && helpers).then_some(move |number| source::stand_in(&chain, number))
     }
 
     /// Tells what was written into the cell that comes.

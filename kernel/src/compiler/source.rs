@@ -2,13 +2,17 @@
 //!
 //! Nothing moves to another line, so that places in messages stay right.
 
+mod asynchronous;
 mod displays;
 mod idle;
 mod keeper;
 mod redefined;
 mod stand_ins;
 
-pub(super) use displays::{shows_by_other_crates, with_displays_of_others, without_hint_at_ours};
+pub(super) use asynchronous::with_own_runtime;
+pub(super) use displays::{
+    shows_by_other_crates, with_displays_of_others, without_hint_at_ours, without_hints_at_ours,
+};
 pub(super) use idle::without_idle_variables;
 pub(crate) use keeper::KEEPER;
 pub(super) use keeper::without_keeper;
@@ -64,10 +68,12 @@ pub(super) fn names_libraries(source: &str) -> bool {
 }
 
 /// The crate into which a cell is included: all that can be done before the cell is known.
-pub(super) fn root(helpers: Option<&str>) -> String {
+pub(super) fn root<'a>(helpers: Option<&str>, crates: impl Iterator<Item = &'a str>) -> String {
     let helpers =
         helpers.map(|crate_name| format!("extern crate {crate_name};\n")).unwrap_or_default();
-    format!("{ALLOW}\n{helpers}include!(\"lib.rs\");\n")
+    // Loaded, and not named: a cell may name them by `extern crate` itself.
+    let crates: String = crates.map(|name| format!("use ::{name} as _;\n")).collect();
+    format!("{ALLOW}\n{helpers}{crates}include!(\"lib.rs\");\n")
 }
 
 #[cfg(test)]

@@ -9,16 +9,18 @@ use std::process::{Command, ExitCode, Stdio};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::request::{Asked, ask, has_no_dependencies, session, word};
+use super::crates::{self, Prepared};
+use super::request::{Asked, ask, is_servers, session, word};
 use super::{CompilerConfig, PROCESS, direct, probe, source};
 
 /// The names by which this program is called.
 pub(super) const NAMES: [&str; 3] = ["rustup", "cargo", "rustc"];
 
-/// Set while evcxr starts. Then rust-analyzer asks cargo and rustc a dozen questions about a crate
-/// that has nothing in it yet; together they take longer than all the rest. Types come from the
-/// compiler (see `source/stand_ins`), so it need not know more than where the crate is.
-pub(super) const STARTING: &str = "MOMENTUM_STARTING";
+/// The folder of the cargo that evcxr's rust-analyzer finds. At the start, and whenever a crate was
+/// added, it asks cargo and rustc a dozen questions about the session's crate; together they take a
+/// second. Types come from the compiler (see `source/stand_ins`), so it need not know more than where
+/// the crate is.
+pub(super) const FOR_ANALYZER: &str = "for-rust-analyzer";
 
 /// Runs as the stand-in if this process was started as such; else gives nothing.
 pub fn run_if_called() -> Option<ExitCode> {
@@ -27,10 +29,13 @@ pub fn run_if_called() -> Option<ExitCode> {
     if !NAMES.contains(&name) {
         return None;
     }
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if called.parent().is_some_and(|folder| folder.ends_with(FOR_ANALYZER)) {
+        return Some(answer_analyzer(&arguments));
+    }
     let folder = session(&called)?;
     let read = fs::read(folder.join("compiler.json")).ok()?;
     let config: CompilerConfig = serde_json::from_slice(&read).ok()?;
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let code = match name {
         "rustup" => rustup(&config, &folder, &arguments),
         "rustc" => rustc(&config, &arguments),
@@ -61,6 +66,9 @@ fn rustc(config: &CompilerConfig, arguments: &[OsString]) -> ExitCode {
             println!("{}", config.library_folder.display());
             ExitCode::SUCCESS
         }
+        _ if crates::is_package(arguments) => {
+            crates::compile(config, arguments).unwrap_or(ExitCode::from(101))
+        }
         _ if direct::is_cell(arguments) => cell(config, arguments).unwrap_or(ExitCode::from(101)),
         _ => replace(Command::new(&config.rustc).args(arguments)),
     }
@@ -79,20 +87,23 @@ fn cell(config: &CompilerConfig, arguments: &[OsString]) -> io::Result<ExitCode>
 
 fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
     let manifest = fs::read_to_string("Cargo.toml").unwrap_or_default();
-    let alone = has_no_dependencies(&manifest);
     let word = word(arguments);
-    if alone && std::env::var_os(STARTING).is_some() && !matches!(word, Some("build" | "check")) {
-        return match word {
-            Some("metadata") => {
-                println!("{}", metadata(&folder.join("crate")));
-                ExitCode::SUCCESS
-            }
-            _ => ExitCode::from(101),
-        };
+    let purpose = match word {
+        Some("build") => Some(Asked::Build),
+        Some("check") => Some(Asked::Check),
+        _ => None,
+    };
+    if let Some(purpose) = purpose {
+        if is_servers(&manifest, folder) {
+            return ask(folder, purpose);
+        }
+        match crates::prepare(config, folder, &manifest) {
+            Prepared::Ready => return ask(folder, purpose),
+            Prepared::Failed(code) => return code,
+            Prepared::ByCargo => {}
+        }
     }
     match word {
-        Some("build") if alone => ask(folder, Asked::Build),
-        Some("check") if alone => ask(folder, Asked::Check),
         Some("build" | "check") if ask(folder, Asked::Text) != ExitCode::SUCCESS => {
             ExitCode::from(101)
         }
@@ -105,6 +116,19 @@ fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> Exit
             let _ = fs::write(folder.join(PROCESS), std::process::id().to_string());
             replace(&mut direct::real_cargo(config, folder, arguments, &[]))
         }
+    }
+}
+
+/// Tells rust-analyzer where the session's crate is, and nothing else.
+fn answer_analyzer(arguments: &[OsString]) -> ExitCode {
+    let manifest = arguments.windows(2).find(|pair| pair[0] == "--manifest-path");
+    let folder = manifest.and_then(|pair| Path::new(&pair[1]).parent());
+    match (word(arguments), folder) {
+        (Some("metadata"), Some(folder)) => {
+            println!("{}", metadata(folder));
+            ExitCode::SUCCESS
+        }
+        _ => ExitCode::from(101),
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use super::crates::Crates;
 use super::{CompilerConfig, direct, source};
 
 /// The process that compiles now, for the one who interrupts.
@@ -35,16 +36,20 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Starts one in a folder of its own.
-    pub(super) fn start(config: &CompilerConfig, folder: PathBuf) -> io::Result<Waiting> {
+    pub(super) fn start(
+        config: &CompilerConfig,
+        crates: &Crates,
+        folder: PathBuf,
+    ) -> io::Result<Waiting> {
         let preload = config.preload.as_ref().ok_or(io::ErrorKind::NotFound)?;
         fs::create_dir_all(&folder)?;
         let root = folder.join("root.rs");
-        fs::write(&root, source::root(config.crate_name()))?;
+        fs::write(&root, source::root(config.crate_name(), crates.names()))?;
         let (requests_end, requests) = io::pipe()?;
         let (replies, replies_end) = io::pipe()?;
         // The compiler inherits its ends; nobody else that is started meanwhile should.
         let cell = folder.join(CELL);
-        let mut rustc = direct::object(config, &root, &folder.join(OBJECT), "0");
+        let mut rustc = direct::object(config, crates, &root, &folder.join(OBJECT), "0");
         // Places in messages and panics are in evcxr's file.
         let mut remap = OsString::from("--remap-path-prefix=");
         remap.push(&cell);

@@ -15,7 +15,7 @@ use super::session_folder::SessionFolder;
 use super::{EngineConfig, EngineError, Event, Failure, Outcome, Request, Stop};
 use crate::cell::{self, Definitions, Typed};
 use crate::comm::{COMM, CommPipe};
-use crate::compiler::{self, CompilerConfig, CompilerServer, UNFIXABLE};
+use crate::compiler::{self, ANALYZERS, CompilerConfig, CompilerServer, UNFIXABLE};
 use crate::output::{InputRequest, MimeBundle};
 use crate::process::{self, FrameSender, Part};
 use crate::report::{self, Diagnostic, Label};
@@ -331,8 +331,7 @@ fn with_environment<T>(variables: &[(&'static str, OsString)], action: impl FnOn
         unsafe { std::env::set_var(name, value) };
     }
     let result = action();
-    // rust-analyzer reads the place of the library again whenever a cell adds a crate.
-    for (name, value) in before.into_iter().filter(|(name, _)| *name != "RUST_SRC_PATH") {
+    for (name, value) in before.into_iter().filter(|(name, _)| !ANALYZERS.contains(name)) {
         match value {
             // SAFETY: as above.
             Some(value) => unsafe { std::env::set_var(name, value) },

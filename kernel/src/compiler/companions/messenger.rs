@@ -1,10 +1,10 @@
-// The stand-in for cargo, as far as a cell without crates of its own is to be built.
+// The stand-in for cargo, as far as the kernel compiles the cell itself.
 //
 // evcxr starts it for each cell. The kernel's own program would do the same (`stand_in.rs`), but is
 // so large that the system takes longer to start it than to link a small cell. All other errands
 // are left to that. Compiled by itself, behind `mod request` (see `companions.rs`).
 
-use request::{Asked, KERNEL, ask, has_no_dependencies, session, word};
+use request::{Asked, KERNEL, ask, is_servers, session, word};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let session = session(&called).unwrap_or_default();
     let manifest = std::fs::read_to_string("Cargo.toml");
     if word(&arguments) == Some("build")
-        && manifest.is_ok_and(|manifest| has_no_dependencies(&manifest))
+        && manifest.is_ok_and(|manifest| is_servers(&manifest, &session))
     {
         return ask(&session, Asked::Build);
     }

@@ -10,8 +10,9 @@ use std::sync::atomic::Ordering;
 use super::{Shared, lock};
 use crate::compiler::again::Failed;
 use crate::compiler::cache::CellCache;
+use crate::compiler::crates::Crates;
 use crate::compiler::linker::CompilerBuiltins;
-use crate::compiler::request::{Asked, Reply, Request};
+use crate::compiler::request::{Asked, Reply, Request, dependencies};
 use crate::compiler::source::{self, CellTypes, Restored};
 use crate::compiler::turn::Turn;
 use crate::compiler::waiting::Waiting;
@@ -24,13 +25,22 @@ pub(super) struct Worker<'a> {
     waiting: Option<Waiting>,
     failed: Option<Failed>,
     builtins: CompilerBuiltins,
+    /// Those of the cell that comes.
+    crates: Crates,
     started: u64,
 }
 
 impl<'a> Worker<'a> {
     pub(super) fn new(shared: &'a Shared) -> Worker<'a> {
         let builtins = CompilerBuiltins::new(shared.config.compiler_builtins.clone());
-        Worker { shared, waiting: None, failed: None, builtins, started: 0 }
+        Worker {
+            shared,
+            waiting: None,
+            failed: None,
+            builtins,
+            crates: Crates::default(),
+            started: 0,
+        }
     }
 
     pub(super) fn serve(&mut self, listener: &UnixListener) {
@@ -70,6 +80,7 @@ impl<'a> Worker<'a> {
         let manifest = fs::read_to_string(request.crate_folder.join("Cargo.toml"))?;
         let asked = lock(&shared.level).clone();
         let level = asked.as_deref().unwrap_or_else(|| direct::optimisation(&manifest));
+        self.use_crates(&manifest)?;
         let written = fs::read_to_string(&file)?;
         let output = request.crate_folder.join("target").join("cell");
         fs::create_dir_all(&output)?;
@@ -78,7 +89,7 @@ impl<'a> Worker<'a> {
             let chain = lock(&shared.chain);
             let key = match chain.as_str() {
                 "" => cache.start_key(&[level], &written),
-                chain => cache.key(&[chain, level], &written),
+                chain => cache.key(&[chain, level, &self.crates.key()], &written),
             };
             (cache, key)
         });
@@ -110,8 +121,18 @@ impl<'a> Worker<'a> {
         }
         let text = source::with_runtime(&restored.text, shared.config.crate_name());
         let text = source::without_keeper(&source::without_stale(&text, &lock(&shared.stale)));
-        let text = source::without_idle_variables(&text);
-        let (result, listing) = self.compile(&text, level, &library)?;
+        let mut text = source::without_idle_variables(&text);
+        if self.crates.tokio_of_helpers {
+            text = source::with_own_runtime(&text, shared.config.crate_name());
+        }
+        let others = source::shows_by_other_crates(&manifest);
+        if others {
+            text = source::with_displays_of_others(&text, shared.config.crate_name());
+        }
+        let (mut result, listing) = self.compile(&text, level, &library)?;
+        if others {
+            result.stderr = source::without_hints_at_ours(&result.stderr);
+        }
         let mut types = CellTypes::default();
         if result.status.success() && lock(&shared.stand_ins).has_new() {
             let Some(found) = self.types(&listing).filter(|types| level == "0" || types.is_whole())
@@ -142,6 +163,21 @@ impl<'a> Worker<'a> {
         Ok(reply)
     }
 
+    /// Takes the crates that a manifest asks for. The compiler that waits has to know them.
+    fn use_crates(&mut self, manifest: &str) -> io::Result<()> {
+        if dependencies(manifest).is_empty() {
+            // A session does not lose its crates; evcxr asks so before it has any.
+            return Ok(());
+        }
+        let crates = Crates::of_session(&self.shared.session, manifest);
+        let crates = crates.ok_or_else(|| io::Error::other("the session's crates have changed"))?;
+        if crates != self.crates {
+            self.crates = crates;
+            self.waiting = None;
+        }
+        Ok(())
+    }
+
     /// Takes a cell that was compiled before, if it is all there.
     fn recall(&self, cache: &CellCache, key: &str, library: &Path) -> bool {
         let shared = self.shared;
@@ -165,7 +201,10 @@ impl<'a> Worker<'a> {
     /// Whether a type of another crate can be named by a cell. Its parts may be private.
     fn is_public(&mut self, name: &str) -> bool {
         let shared = self.shared;
-        let cached = shared.cache.as_ref().map(|cache| (cache, cache.key(&["type"], name)));
+        let cached = shared
+            .cache
+            .as_ref()
+            .map(|cache| (cache, cache.key(&["type", &self.crates.key()], name)));
         let known = cached.as_ref().and_then(|(cache, key)| cache.types(key));
         if known.is_some() {
             return true;
@@ -173,7 +212,8 @@ impl<'a> Worker<'a> {
         let helpers = shared.config.crate_name().unwrap_or("std");
         let text = format!("extern crate {helpers}; pub fn f() {{ let _: Option<{name}>; }}");
         let checked = self.plain(&text).and_then(|(folder, file)| {
-            let mut rustc = direct::check(&shared.config, &file, Path::new("type.rmeta"));
+            let mut rustc =
+                direct::check(&shared.config, &self.crates, &file, Path::new("type.rmeta"));
             direct::run(rustc.current_dir(folder), &shared.running)
         });
         let public = checked.is_ok_and(|output| output.status.success());
@@ -188,7 +228,7 @@ impl<'a> Worker<'a> {
         let (config, running) = (&self.shared.config, &self.shared.running);
         if source::names_libraries(text) {
             let (folder, file) = self.plain(text)?;
-            let mut rustc = direct::library(config, &file, library, level);
+            let mut rustc = direct::library(config, &self.crates, &file, library, level);
             return Ok((direct::run(rustc.current_dir(folder), running)?, String::new()));
         }
         let included = (level == "0").then(|| source::without_attributes(text)).flatten();
@@ -198,7 +238,7 @@ impl<'a> Worker<'a> {
             None => {
                 let (folder, file) = self.plain(text)?;
                 let object = library.with_extension("o");
-                let mut rustc = direct::object(config, &file, &object, level);
+                let mut rustc = direct::object(config, &self.crates, &file, &object, level);
                 (object, direct::run(rustc.current_dir(folder), running)?)
             }
         };
@@ -206,7 +246,8 @@ impl<'a> Worker<'a> {
             return Ok((compiled, String::new()));
         }
         let listing = fs::read_to_string(object.with_extension(direct::LISTING));
-        let linked = self.builtins.link(config, &object, library, running)?;
+        let crates = self.crates.library.as_deref();
+        let linked = self.builtins.link(config, &object, library, crates, running)?;
         let result = if linked.status.success() { compiled } else { linked };
         Ok((result, listing.unwrap_or_default()))
     }
@@ -214,10 +255,11 @@ impl<'a> Worker<'a> {
     fn check(&mut self, request: &Request) -> io::Result<Reply> {
         let shared = self.shared;
         lock(&shared.types).clear();
+        self.use_crates(&fs::read_to_string(request.crate_folder.join("Cargo.toml"))?)?;
         let written = fs::read_to_string(request.crate_folder.join("src/lib.rs"))?;
         let Restored { text: written, .. } = lock(&shared.stand_ins).restore(&written);
         let cached = shared.cache.as_ref().map(|cache| {
-            let key = cache.key(&[&lock(&shared.chain), "types"], &written);
+            let key = cache.key(&[&lock(&shared.chain), "types", &self.crates.key()], &written);
             (cache, key)
         });
         let known = cached.as_ref().and_then(|(cache, key)| cache.types(key));
@@ -261,7 +303,8 @@ impl<'a> Worker<'a> {
     /// Runs the compiler on a probe, whose answers are errors.
     fn probe(&mut self, text: &str) -> io::Result<Output> {
         let (folder, file) = self.plain(text)?;
-        let mut rustc = direct::probe(&self.shared.config, &file, Path::new("probe.rmeta"));
+        let mut rustc =
+            direct::probe(&self.shared.config, &self.crates, &file, Path::new("probe.rmeta"));
         direct::run(rustc.current_dir(folder), &self.shared.running)
     }
 
@@ -286,7 +329,7 @@ impl<'a> Worker<'a> {
         if self.waiting.is_none() {
             self.started += 1;
             let folder = self.shared.session.join("ahead").join(self.started.to_string());
-            self.waiting = Waiting::start(&self.shared.config, folder).ok();
+            self.waiting = Waiting::start(&self.shared.config, &self.crates, folder).ok();
         }
     }
 

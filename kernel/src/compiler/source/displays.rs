@@ -45,6 +45,13 @@ pub(in super::super) fn without_hint_at_ours(message: &str) -> String {
     message.to_owned()
 }
 
+/// The same of all messages.
+pub(in super::super) fn without_hints_at_ours(messages: &[u8]) -> Vec<u8> {
+    let messages = String::from_utf8_lossy(messages);
+    let lines = messages.lines().map(without_hint_at_ours);
+    lines.collect::<Vec<_>>().join("\n").into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
