@@ -81,6 +81,49 @@ def test_a_crate_is_one_for_all_cells_and_is_built_again_when_its_source_changes
     assert fresh_kernel.value("plain") == "1"
 
 
+def crate(folder: Path, name: str, source: str, build: str = "") -> str:
+    """Writes a crate; gives the command that adds it."""
+    (folder / "src").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text(f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2024"\n')
+    (folder / "src/lib.rs").write_text(source)
+    if build:
+        (folder / "build.rs").write_text(build)
+    return f':dep {name} = {{ path = "{folder}" }}\n'
+
+
+def test_a_crate_comes_before_the_helpers_of_its_name(fresh_kernel, tmp_path):
+    add = crate(tmp_path, "serde_json", "pub fn whose() -> u8 { 1 }\n")
+    assert fresh_kernel.value('serde_json::json!({"a": 1})["a"].is_number()') == "true"
+    assert fresh_kernel.value(f"{add}serde_json::whose()") == "1"
+    fresh_kernel.ok("let whose = serde_json::whose();")
+    assert fresh_kernel.value("whose") == "1"
+
+
+def test_what_is_generic_in_a_crate_calls_its_c(fresh_kernel, tmp_path):
+    """Also what the C compiler was told to hide."""
+    add = crate(
+        tmp_path,
+        "with_c",
+        "use std::ffi::c_int;\n"
+        "unsafe extern \"C\" { fn shown(n: c_int) -> c_int; fn hidden(n: c_int) -> c_int; }\n"
+        "pub fn both<T: Into<c_int>>(n: T) -> c_int { let n = n.into(); unsafe { shown(n) * hidden(n) } }\n",
+        "use std::process::Command;\n"
+        "fn main() {\n"
+        '    let out = std::env::var("OUT_DIR").unwrap();\n'
+        '    let c = "int shown(int n) { return n + 1; }\\n\\\n'
+        '        __attribute__((visibility(\\"hidden\\"))) int hidden(int n) { return n + 2; }\\n";\n'
+        '    std::fs::write(format!("{out}/a.c"), c).unwrap();\n'
+        '    let run = |program: &str, words: &[&str]| assert!(Command::new(program).args(words).current_dir(&out).status().unwrap().success());\n'
+        '    run("cc", &["-fPIC", "-c", "a.c", "-o", "a.o"]);\n'
+        '    run("ar", &["rcs", "liba.a", "a.o"]);\n'
+        '    println!("cargo:rustc-link-search=native={out}");\n'
+        '    println!("cargo:rustc-link-lib=static=a");\n'
+        "}\n",
+    )
+    assert fresh_kernel.value(f"{add}with_c::both(1)") == "6"
+    assert fresh_kernel.value("with_c::both(2_i16)") == "12"
+
+
 def test_where_crates_cannot_be_kept_cargo_builds_the_cells(kernelspec, tmp_path, monkeypatch):
     cache = Path(os.environ.get("MOMENTUM_CACHE_DIR", Path.home() / ".cache/momentum"))
     own = tmp_path / "cache"

@@ -24,7 +24,7 @@ use super::CompilerConfig;
 use super::request::{READY, dependencies};
 use crate::helpers::cache_folder;
 use package::build;
-pub(super) use package::{compile, is_package};
+pub(super) use package::{LINKER, compile, is_known, is_package, link};
 
 /// What a session knows of its crates, in its folder.
 const CRATES: &str = "crates.json";
@@ -43,7 +43,9 @@ pub(super) struct Crates {
     /// Folders, as the compiler wants them behind `-L`.
     folders: Vec<String>,
     /// All of them as one dynamic library, but for tokio if the helpers contain it.
-    pub(super) library: Option<PathBuf>,
+    library: Option<PathBuf>,
+    /// Crates with code of other languages. What that does not show to others each cell needs itself.
+    foreign: Vec<PathBuf>,
     /// Whether tokio is the helpers'.
     pub(super) tokio_of_helpers: bool,
     /// The crates' own sources that are on this machine, and how they were.
@@ -84,6 +86,11 @@ impl Crates {
         let externs = self.externs.iter().map(|external| ["--extern", external]);
         let folders = self.folders.iter().map(|folder| ["-L", folder]);
         externs.chain(folders).flatten().map(OsString::from).collect()
+    }
+
+    /// What a cell is linked to.
+    pub(super) fn libraries(&self) -> impl Iterator<Item = &Path> {
+        self.library.iter().chain(&self.foreign).map(PathBuf::as_path)
     }
 
     /// Their names in code.

@@ -12,6 +12,7 @@ use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSymbol};
 
 use super::CompilerConfig;
+use super::crates::Crates;
 use super::direct::run;
 use super::waiting::Running;
 
@@ -57,12 +58,12 @@ impl CompilerBuiltins {
         config: &CompilerConfig,
         object: &Path,
         library: &Path,
-        crates: Option<&Path>,
+        crates: &Crates,
         running: &Running,
     ) -> io::Result<Output> {
         let mut linker = Command::new(&config.linker[0]);
         linker.args(&config.linker[1..]).args(["-shared", "--eh-frame-hdr", "-Bsymbolic", "-o"]);
-        linker.arg(library).arg(object).args(crates).env("PATH", &config.path);
+        linker.arg(library).arg(object).args(crates.libraries()).env("PATH", &config.path);
         if self.is_needed_by(&fs::read(object)?) {
             linker.args(&self.archive);
         }

@@ -6,6 +6,7 @@ mod asynchronous;
 mod displays;
 mod idle;
 mod keeper;
+mod own_crates;
 mod redefined;
 mod stand_ins;
 
@@ -16,6 +17,7 @@ pub(super) use displays::{
 pub(super) use idle::without_idle_variables;
 pub(crate) use keeper::KEEPER;
 pub(super) use keeper::without_keeper;
+pub(super) use own_crates::with_own_crates;
 pub(super) use redefined::without_stale;
 pub(super) use stand_ins::{CellTypes, Restored, StandIns, stand_in};
 

@@ -1,4 +1,4 @@
-//! What evcxr starts in place of `rustup`, `cargo` and `rustc`.
+//! What evcxr starts in place of `rustup`, `cargo` and `rustc`, and what these start.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,7 +14,7 @@ use super::request::{Asked, ask, is_servers, session, word};
 use super::{CompilerConfig, PROCESS, direct, probe, source};
 
 /// The names by which this program is called.
-pub(super) const NAMES: [&str; 3] = ["rustup", "cargo", "rustc"];
+pub(super) const NAMES: [&str; 4] = ["rustup", "cargo", "rustc", crates::LINKER];
 
 /// The folder of the cargo that evcxr's rust-analyzer finds. At the start, and whenever a crate was
 /// added, it asks cargo and rustc a dozen questions about the session's crate; together they take a
@@ -38,7 +38,8 @@ pub fn run_if_called() -> Option<ExitCode> {
     let config: CompilerConfig = serde_json::from_slice(&read).ok()?;
     let code = match name {
         "rustup" => rustup(&config, &folder, &arguments),
-        "rustc" => rustc(&config, &arguments),
+        "rustc" => rustc(&config, &folder, &arguments),
+        crates::LINKER => crates::link(&config, &arguments).unwrap_or(ExitCode::from(101)),
         _ => cargo(&config, &folder, &arguments),
     };
     Some(code)
@@ -56,7 +57,7 @@ fn rustup(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> Exi
 }
 
 /// Answers what evcxr asks at its start; is the compiler otherwise.
-fn rustc(config: &CompilerConfig, arguments: &[OsString]) -> ExitCode {
+fn rustc(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> ExitCode {
     match arguments {
         [ask] if ask == "-Vv" => {
             println!("{}\nhost: {}", config.version, config.host);
@@ -67,7 +68,7 @@ fn rustc(config: &CompilerConfig, arguments: &[OsString]) -> ExitCode {
             ExitCode::SUCCESS
         }
         _ if crates::is_package(arguments) => {
-            crates::compile(config, arguments).unwrap_or(ExitCode::from(101))
+            crates::compile(config, folder, arguments).unwrap_or(ExitCode::from(101))
         }
         _ if direct::is_cell(arguments) => cell(config, arguments).unwrap_or(ExitCode::from(101)),
         _ => replace(Command::new(&config.rustc).args(arguments)),
@@ -104,6 +105,10 @@ fn cargo(config: &CompilerConfig, folder: &Path, arguments: &[OsString]) -> Exit
         }
     }
     match word {
+        Some("metadata") if crates::is_known(config, &manifest) => {
+            println!("{}", metadata(&folder.join("crate")));
+            ExitCode::SUCCESS
+        }
         Some("build" | "check") if ask(folder, Asked::Text) != ExitCode::SUCCESS => {
             ExitCode::from(101)
         }

@@ -7,17 +7,31 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
+use object::read::archive::ArchiveFile;
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 
 use super::super::direct::end_with_us;
+use super::super::request::dependencies;
 use super::super::{CompilerConfig, PROCESS};
 use super::{Crates, Prepared, changed, crates_folder, read, write};
 
 /// What is known of a package's library, in the package's folder.
 const RECORD: &str = "record.json";
+/// What of it is known by whoever links it.
+const FOREIGN: &str = "foreign.json";
+/// How the packages are made.
+const FORMAT: &str = "momentum-crates-1";
+/// The package that evcxr makes to ask cargo about a crate.
+const VALIDATED: &str = "name = \"evcxr_dummy_validate_dep\"";
 /// Begins the names of such packages.
 const PACKAGE: &str = "session_crates_";
+/// The name of the linker for such a package.
+pub(in super::super) const LINKER: &str = "crate-linker";
+/// Tells it which linker that really is.
+const REAL_LINKER: &str = "MOMENTUM_LINKER";
+/// The option that names a list of the symbols that a library shows to others.
+const SYMBOLS: &str = "-Wl,--version-script=";
 
 /// Has cargo build a package that depends on what was asked for.
 pub(super) fn build(
@@ -31,8 +45,7 @@ pub(super) fn build(
     let mut lines: Vec<&str> = asked.lines().map(str::trim).collect();
     lines.sort_unstable();
     let lines = lines.join("\n");
-    let hash = Sha256::digest(format!("{}\n{}\n{lines}", config.version, config.host));
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash(config, &lines);
     let package = place.join(&hash);
     let record = package.join(RECORD);
     if let Some(crates) = read::<Crates>(&record).filter(Crates::is_current) {
@@ -77,6 +90,10 @@ pub(super) fn build(
             .map(|(modified, source)| (source, modified))
             .collect();
         write(&record, &serde_json::to_vec(&crates).unwrap_or_default()).map_err(by_cargo)?;
+        for line in lines.lines() {
+            let known = known(config, &place, line);
+            let _ = fs::create_dir_all(place.join("known")).and_then(|()| write(&known, b""));
+        }
         return Ok(crates);
     }
     let said = String::from_utf8_lossy(&output.stderr);
@@ -86,6 +103,25 @@ pub(super) fn build(
     let _ = io::stdout().write_all(&output.stdout);
     let _ = io::stderr().write_all(&output.stderr);
     Err(Prepared::Failed(ExitCode::from(101)))
+}
+
+/// Whether what a manifest asks for was built before. Then evcxr, which asks about each crate alone,
+/// need not wait for cargo to say that there is such a crate.
+pub(in super::super) fn is_known(config: &CompilerConfig, manifest: &str) -> bool {
+    let asked = dependencies(manifest);
+    manifest.contains(VALIDATED)
+        && !asked.contains("path")
+        && crates_folder().is_some_and(|place| known(config, &place, asked).is_file())
+}
+
+/// The file whose presence says that a crate was built.
+fn known(config: &CompilerConfig, place: &Path, line: &str) -> PathBuf {
+    place.join("known").join(hash(config, line))
+}
+
+fn hash(config: &CompilerConfig, lines: &str) -> String {
+    let hash = Sha256::digest(format!("{FORMAT}\n{}\n{}\n{lines}", config.version, config.host));
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn manifest(hash: &str, dependencies: &str) -> String {
@@ -125,6 +161,7 @@ pub(in super::super) fn is_package(arguments: &[OsString]) -> bool {
 /// Compiles such a package for cargo, and writes down what it was made of.
 pub(in super::super) fn compile(
     config: &CompilerConfig,
+    session: &Path,
     arguments: &[OsString],
 ) -> io::Result<ExitCode> {
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
@@ -146,7 +183,13 @@ pub(in super::super) fn compile(
     let mut name = OsString::from("-Clink-arg=-Wl,-soname,");
     name.push(&library);
     let mut rustc = Command::new(&config.rustc);
-    let status = rustc.args(arguments).arg("-Cprefer-dynamic").arg(name).status()?;
+    let mut linker = OsString::from("-Clinker=");
+    linker.push(session.join("bin").join(LINKER));
+    let chosen = after("-C")
+        .into_iter()
+        .find_map(|option| option.strip_prefix("linker=").map(str::to_owned));
+    rustc.args(arguments).arg("-Cprefer-dynamic").arg(name).arg(linker);
+    let status = rustc.env(REAL_LINKER, chosen.as_deref().unwrap_or("cc")).status()?;
     if status.success() {
         let crate_name = after("--crate-name").concat();
         let folder = PathBuf::from(after("--out-dir").concat());
@@ -161,9 +204,51 @@ pub(in super::super) fn compile(
             let _ = fs::remove_file(file);
         }
         crates.library = Some(library);
+        let names: Vec<String> = read(&package.join(FOREIGN)).unwrap_or_default();
+        let folders: Vec<&Path> = crates
+            .folders
+            .iter()
+            .filter_map(|folder| folder.strip_prefix("dependency=").map(Path::new))
+            .collect();
+        let places =
+            names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+        crates.foreign = places.filter(|place| place.is_file()).collect();
         write(&package.join(RECORD), &serde_json::to_vec(&crates)?)?;
     }
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::from(101) })
+}
+
+/// Links such a package for the compiler.
+///
+/// The compiler has the library show Rust's symbols only. But what is generic in a crate is compiled
+/// into the cell, and may call what the crate contains of C: so the library shows all. What the C
+/// compiler was told to hide stays hidden; which crates have such code is written down.
+pub(in super::super) fn link(
+    config: &CompilerConfig,
+    arguments: &[OsString],
+) -> io::Result<ExitCode> {
+    let lists = arguments.iter().filter_map(|argument| argument.to_str()?.strip_prefix(SYMBOLS));
+    for list in lists {
+        fs::write(list, "{ global: *; };\n")?;
+    }
+    let libraries = arguments.iter().map(Path::new);
+    let foreign = libraries
+        .filter(|file| file.extension() == Some("rlib".as_ref()) && has_foreign_code(file))
+        .filter_map(|file| file.file_name()?.to_str())
+        .collect::<Vec<_>>();
+    let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    write(&package.join(FOREIGN), &serde_json::to_vec(&foreign)?)?;
+    let linker = std::env::var_os(REAL_LINKER).unwrap_or_else(|| "cc".into());
+    let status = Command::new(linker).args(arguments).env("PATH", &config.path).status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether a crate's library contains object files that the Rust compiler did not make.
+fn has_foreign_code(library: &Path) -> bool {
+    let Ok(bytes) = fs::read(library) else { return false };
+    let Ok(archive) = ArchiveFile::parse(bytes.as_slice()) else { return false };
+    let is_rusts = |name: &[u8]| name.ends_with(b".rmeta") || name.ends_with(b".rcgu.o");
+    archive.members().filter_map(Result::ok).any(|member| !is_rusts(member.name()))
 }
 
 #[cfg(test)]

@@ -122,6 +122,7 @@ impl<'a> Worker<'a> {
         let text = source::with_runtime(&restored.text, shared.config.crate_name());
         let text = source::without_keeper(&source::without_stale(&text, &lock(&shared.stale)));
         let mut text = source::without_idle_variables(&text);
+        text = source::with_own_crates(&text, shared.config.crate_name(), self.crates.names());
         if self.crates.tokio_of_helpers {
             text = source::with_own_runtime(&text, shared.config.crate_name());
         }
@@ -246,8 +247,7 @@ impl<'a> Worker<'a> {
             return Ok((compiled, String::new()));
         }
         let listing = fs::read_to_string(object.with_extension(direct::LISTING));
-        let crates = self.crates.library.as_deref();
-        let linked = self.builtins.link(config, &object, library, crates, running)?;
+        let linked = self.builtins.link(config, &object, library, &self.crates, running)?;
         let result = if linked.status.success() { compiled } else { linked };
         Ok((result, listing.unwrap_or_default()))
     }
@@ -267,6 +267,8 @@ impl<'a> Worker<'a> {
             (types, String::new())
         } else {
             let text = probe::with_bound(&source::without_keeper(&written));
+            let helpers = shared.config.crate_name();
+            let text = source::with_own_crates(&text, helpers, self.crates.names());
             let output = self.probe(&text)?;
             let found = probe::read(&output.stderr);
             if let (true, Some((cache, key))) = (found.1.is_empty(), &cached) {
