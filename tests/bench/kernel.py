@@ -62,6 +62,17 @@ PLOT = """plot((320, 200), "a parabola", |canvas| {
     Ok(())
 }).unwrap()"""
 
+# A session with a crate from the registry; the first cell has it built, or finds it built.
+CRATE = ':dep itoa = "1"\nlet from = 1;'
+WITH_CRATE = [
+    "itoa::Buffer::new().format(12_u8).len()",
+    "let digits = itoa::Buffer::new().format(100 + from).to_string();",
+    "digits.len() + 1",
+    "let more = vec![digits.clone(), digits];",
+    "more.len()",
+]
+AWAIT = ["async fn later(n: i32) -> i32 { n + 1 }", "later(1).await", "let n = later(2).await;", "later(n).await + 1"]
+
 ERRORS = ['let wrong: i32 = "text";', "missing_name + 1", "let s = String::new(); drop(s); s.len()"]
 
 
@@ -170,6 +181,13 @@ def measure(name, argv, options):
         rows["plot cell, ms"] = kernel.time(PLOT) * 1e3
         rows["interrupt to reply, ms"] = kernel.interrupted() * 1e3
         kernel.close()
+    kernel = Kernel(argv)
+    rows["cell that adds a crate built in an earlier session, ms"] = kernel.time(CRATE) * 1e3
+    rows["cell in a session with a crate, ms"] = statistics.median(map(kernel.time, WITH_CRATE)) * 1e3
+    kernel.close()
+    kernel = Kernel(argv)
+    rows["cell with .await, ms"] = statistics.median([kernel.time(code) for code in AWAIT][2:]) * 1e3
+    kernel.close()
     # Again from a fresh kernel: nothing but compiling and running.
     kernel = Kernel(argv)
     again = [kernel.time(code) for code in TRIVIAL]

@@ -30,7 +30,7 @@ pub(super) use package::{LINKER, compile, is_known, is_package, link};
 const CRATES: &str = "crates.json";
 /// What the session asked for, if cargo must build each cell; in its folder.
 const BY_CARGO: &str = "crates.by-cargo";
-/// What evcxr asks for when a cell has an `.await`. The helpers contain it.
+/// What evcxr 0.22.0 asks for when a cell has an `.await`. The helpers contain it.
 const TOKIO: &str = "tokio = {version=\"1.34.0\", features=[\"rt\", \"rt-multi-thread\"]}";
 
 /// Crates that are built, for the compiler.

@@ -7,7 +7,7 @@
 //! fulfils: the message names the type, in full and after all inference.
 //!
 //! That is one more run of the compiler. It is needed only where names that stand for types
-//! (`source/stand_ins`) do not do: with crates of a cell's own, and for functions and closures.
+//! (`source/stand_ins`) do not do: for functions and closures, and where cargo builds the cells.
 
 use std::ffi::OsString;
 use std::fs;
