@@ -307,3 +307,20 @@ impl Embedding for Inert {
 
     fn wrong(&mut self, _: Range<usize>, _: String) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_pictures_with_words_lead_to_their_files() {
+        let html = |size, alt| plate_html("../files/a.png", size, alt);
+        insta::assert_snapshot!(
+            html(Some((900, 300)), "A \"curve\""),
+            @r#"<a class="full" href="../files/a.png" title="In full size"><img src="../files/a.png" alt="A &quot;curve&quot;" width="900" height="300" loading="lazy"></a>"#
+        );
+        assert!(html(None, "a").starts_with("<a "));
+        assert!(html(Some((320, 900)), "a").starts_with("<img "));
+        assert!(html(Some((900, 300)), " ").starts_with("<img "));
+    }
+}
