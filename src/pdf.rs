@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use miette::{IntoDiagnostic, Result, miette};
-use momentum_journal::Series;
+use momentum_journal::{Series, UnsetText};
 
 use crate::report;
 
@@ -28,8 +28,15 @@ pub(crate) fn write(series: &Series, folder: &Path, file: Option<&Path>) -> Resu
     let n = series.entries().len();
     eprintln!("Setting {n} {}", if n == 1 { "entry" } else { "entries" });
     let program = std::env::var_os(VARIABLE).unwrap_or_else(|| "typst".into());
+    for unset in &paper.unset {
+        eprintln!("{}", said(unset));
+    }
+    // The bundled fonts give the same bytes on every machine. Where they do not do, this machine's
+    // may.
+    let own_fonts = paper.unset.is_empty().then_some("--ignore-system-fonts");
     let output = Command::new(&program)
-        .args(["compile", "--root", ".", "--font-path", "fonts", "--ignore-system-fonts"])
+        .args(["compile", "--root", ".", "--font-path", "fonts"])
+        .args(own_fonts)
         .args(["main.typ", "series.pdf"])
         .current_dir(work.path())
         .env("SOURCE_DATE_EPOCH", paper.epoch.to_string())
@@ -62,6 +69,22 @@ pub(crate) fn write(series: &Series, folder: &Path, file: Option<&Path>) -> Resu
     std::fs::copy(made, new.path()).into_diagnostic()?;
     new.persist(&file).map_err(|failure| failure.error).into_diagnostic()?;
     std::path::absolute(file).into_diagnostic()
+}
+
+/// How many characters a warning names.
+const MAX_NAMED: usize = 12;
+
+fn said(unset: &UnsetText) -> String {
+    let named: Vec<String> = unset.characters.iter().take(MAX_NAMED).map(char::to_string).collect();
+    let more = match unset.characters.len() - named.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!(
+        "warning: {}: the fonts of Momentum lack {}{more}; a font of this machine is used that has them, and where none has, they are missing in the PDF",
+        unset.entry,
+        named.join(" ")
+    )
 }
 
 /// A title as the name of a file.

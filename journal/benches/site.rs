@@ -134,7 +134,7 @@ fn measure(size: usize, rounds: usize, generator: Option<&Path>, peers: &[peer::
     let mut others: Vec<Vec<(Duration, u64)>> = vec![Vec::new(); peers.len()];
     for _ in 0..rounds {
         for left in ["_site", "._site.double", ".momentum"] {
-            let _ = std::fs::remove_dir_all(ours.join(left));
+            peer::move_aside(&ours, left);
         }
         full.push(build(&ours));
         for (peer, times) in peers.iter().zip(&mut others) {

@@ -14,7 +14,9 @@ use crate::link::{Target, href, named};
 use crate::markdown::raw::{RawTag, lost_picture};
 use crate::markdown::{Embedding, Image};
 use crate::notebook::{Cell, CellState, Notebook};
-use crate::output::{OutputContext, asked, escaped, inline_text, picture_html, to_html};
+use crate::output::{
+    OutputContext, asked, escaped, inline_text, picture_html, plate_html, to_html,
+};
 use crate::page::figure::{figure, words};
 use crate::problem::Problem;
 use crate::record::Need;
@@ -248,15 +250,15 @@ impl<'a> EntryEmbedding<'a> {
         let message = match self.assets.add_file(file) {
             Ok(picture) => {
                 let src = href(self.up, &picture.path, None);
-                let img = picture_html(&src, picture.size, &image.caption);
                 return Some(if image.block {
+                    let img = plate_html(&src, picture.size, &image.caption);
                     let caption = escaped(&image.caption);
                     format!(
                         "<figure class=\"picture\"><div class=\"plate\">{img}</div>\
                          <figcaption><p class=\"caption\">{caption}</p></figcaption></figure>\n"
                     )
                 } else {
-                    img
+                    picture_html(&src, picture.size, &image.caption)
                 });
             }
             Err(message) => message,
@@ -381,7 +383,7 @@ impl Embedding for EntryEmbedding<'_> {
         match drawn {
             Ok(picture) => {
                 let src = href(self.up, &picture.path, None);
-                let img = picture_html(&src, picture.size, &diagram::said(source));
+                let img = plate_html(&src, picture.size, &diagram::said(source));
                 Some(format!(
                     "<figure class=\"picture diagram\"><div class=\"plate\">{img}</div>\
                      <figcaption><details><summary>Source of this diagram</summary>{}</details>\

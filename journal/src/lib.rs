@@ -80,7 +80,7 @@ pub use notebook::read::read_notebook;
 pub use notebook::{
     Cell, CellKind, CellState, MimeBundle, Notebook, Output, RunEnvironment, RunRecord, Timing,
 };
-pub use paper::Paper;
+pub use paper::{Paper, UnsetText};
 pub use post::{Platform, Post, PostError, PostPart, PostPicture};
 pub use problem::{JournalError, Problem, Problems};
 pub use question::Question;

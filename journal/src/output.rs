@@ -233,7 +233,7 @@ fn display(
         _ => {
             let picture = context.assets.add_output(mime, text)?;
             let alt = alt_of(metadata, mime).unwrap_or(context.alt);
-            picture_html(&href(context.up, &picture.path, None), picture.size, alt)
+            plate_html(&href(context.up, &picture.path, None), picture.size, alt)
         }
     })
 }
@@ -252,6 +252,21 @@ pub(crate) fn picture_html(src: &str, size: Option<(u32, u32)>, alt: &str) -> St
     }
     html.push_str(" loading=\"lazy\">\n");
     html
+}
+
+/// The pixels that the narrowest screens have for a picture.
+const NARROW: u32 = 320;
+
+/// An `img` that stands by itself. One that a narrow screen shrinks leads to its file, in which a
+/// reader can zoom.
+pub(crate) fn plate_html(src: &str, size: Option<(u32, u32)>, alt: &str) -> String {
+    let img = picture_html(src, size, alt);
+    // Without words for the picture, the link would have no name.
+    if alt.trim().is_empty() || size.is_some_and(|(width, _)| width <= NARROW) {
+        return img;
+    }
+    let img = img.trim_end();
+    format!("<a class=\"full\" href=\"{}\" title=\"In full size\">{img}</a>\n", escaped(src))
 }
 
 fn preformatted(class: &str, said: &str, text: &str) -> String {
@@ -291,4 +306,21 @@ impl Embedding for Inert {
     }
 
     fn wrong(&mut self, _: Range<usize>, _: String) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_pictures_with_words_lead_to_their_files() {
+        let html = |size, alt| plate_html("../files/a.png", size, alt);
+        insta::assert_snapshot!(
+            html(Some((900, 300)), "A \"curve\""),
+            @r#"<a class="full" href="../files/a.png" title="In full size"><img src="../files/a.png" alt="A &quot;curve&quot;" width="900" height="300" loading="lazy"></a>"#
+        );
+        assert!(html(None, "a").starts_with("<a "));
+        assert!(html(Some((320, 900)), "a").starts_with("<img "));
+        assert!(html(Some((900, 300)), " ").starts_with("<img "));
+    }
 }

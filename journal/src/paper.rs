@@ -5,13 +5,13 @@
 mod formula;
 mod markup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::entry::Entry;
 use crate::linked::{Linked, Origin, Picture, Showing, Shown};
 use crate::problem::{JournalError, Problem, Problems};
-use crate::raster::{BOLD, MONO, SANS};
+use crate::raster::{BOLD, MONO, SANS, is_drawn};
 use crate::series::Series;
 use markup::{Figures, escaped, literal};
 
@@ -28,6 +28,18 @@ pub struct Paper {
     /// The seconds since 1970 of the day of the latest entry: the document's date, so that the same
     /// series gives the same bytes (`SOURCE_DATE_EPOCH`).
     pub epoch: i64,
+    /// What the fonts in `fonts` cannot show, by entry: other fonts must, or it is missing.
+    pub unset: Vec<UnsetText>,
+}
+
+/// Characters of an entry that the bundled fonts do not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnsetText {
+    /// The entry's file.
+    pub entry: String,
+    /// The characters, each once, in order.
+    pub characters: BTreeSet<char>,
 }
 
 impl Series {
@@ -54,6 +66,7 @@ impl Series {
         let linked = Linked::read(self)?;
         let mut files = BTreeMap::new();
         let mut problems = Vec::new();
+        let mut unset = Vec::new();
         let config = self.config();
         let mut main = format!(
             "{STYLE}\n#show: journal.with(title: {}, author: {}, description: {}, language: {})\n",
@@ -64,6 +77,7 @@ impl Series {
         );
         for entry in &self.entries {
             let front = &entry.front;
+            let start = main.len();
             main.push_str(&format!(
                 "\n#day({}, {}, {}, {})\n\n",
                 front.day,
@@ -74,6 +88,11 @@ impl Series {
             let mut figures =
                 EntryFigures { linked: &linked, entry, files: &mut files, problems: &mut problems };
             main.push_str(&markup::render(entry.body(), &mut figures));
+            let characters: BTreeSet<char> =
+                main[start..].chars().filter(|c| !is_drawn(*c) && !is_silent(*c)).collect();
+            if !characters.is_empty() {
+                unset.push(UnsetText { entry: entry.file.clone(), characters });
+            }
         }
         if !problems.is_empty() {
             return Err(JournalError::Problems(Problems(problems)));
@@ -83,8 +102,14 @@ impl Series {
         files.extend(fonts.map(|(name, bytes)| (format!("fonts/{name}.ttf"), bytes.to_vec())));
         let latest = self.entries.iter().map(|entry| entry.front.date).max().unwrap_or_default();
         let epoch = latest.and_time(chrono::NaiveTime::MIN).and_utc().timestamp();
-        Ok(Paper { files, epoch })
+        Ok(Paper { files, epoch, unset })
     }
+}
+
+/// Whether a character is there for what is beside it, and shows nothing itself.
+fn is_silent(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 struct EntryFigures<'a> {
@@ -199,6 +224,24 @@ mod tests {
         "#);
         assert_eq!(paper.epoch, 1_795_305_600);
         assert_eq!(paper.files.len(), 4);
+    }
+
+    #[test]
+    fn what_no_bundled_font_has_is_told_by_entry() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("entries")).unwrap();
+        std::fs::write(root.path().join("momentum.yaml"), "title: Log\n").unwrap();
+        for (day, body) in [(1, "Größe → π, ελ, Ж, ✓\u{fe0f}"), (2, "한국 and `学习` and 한")]
+        {
+            let text = format!("---\nday: {day}\ntitle: T\ndate: 2026-11-2{day}\n---\n{body}\n");
+            std::fs::write(root.path().join(format!("entries/{day}.md")), text).unwrap();
+        }
+        let paper = Series::open(root.path()).unwrap().paper().unwrap();
+        let said = paper.unset.iter().map(|unset| (unset.entry.as_str(), &unset.characters));
+        assert_eq!(
+            said.collect::<Vec<_>>(),
+            [("entries/2.md", &BTreeSet::from(['习', '学', '국', '한']))]
+        );
     }
 
     #[test]

@@ -173,10 +173,17 @@ impl Pixels {
     }
 }
 
+/// The regular and the bold font.
+static FACES: LazyLock<[Option<ttf_parser::Face<'static>>; 2]> =
+    LazyLock::new(|| [SANS, BOLD].map(|bytes| ttf_parser::Face::parse(bytes, 0).ok()));
+
+/// Whether the bundled fonts can show a character.
+pub(crate) fn is_drawn(c: char) -> bool {
+    c.is_ascii() || FACES[0].as_ref().is_none_or(|face| face.glyph_index(c).is_some())
+}
+
 /// How wide a text is, in units of the font size.
 pub(crate) fn text_width(text: &str, bold: bool) -> f32 {
-    static FACES: LazyLock<[Option<ttf_parser::Face<'static>>; 2]> =
-        LazyLock::new(|| [SANS, BOLD].map(|bytes| ttf_parser::Face::parse(bytes, 0).ok()));
     let Some(face) = &FACES[usize::from(bold)] else { return 0.6 * text.chars().count() as f32 };
     let advance = |c| {
         let glyph = face.glyph_index(c).unwrap_or_default();

@@ -25,7 +25,7 @@ try:
         output=target,
         root=options["--root"],
         font_paths=[options["--font-path"]],
-        ignore_system_fonts=True,
+        ignore_system_fonts="--ignore-system-fonts" in arguments,
         timestamp=int(os.environ["SOURCE_DATE_EPOCH"]),
     )
 except typst.TypstError as error:

@@ -217,7 +217,7 @@ impl PageIds {
         let mut known: Vec<&str> = ids.iter().map(String::as_str).collect();
         known.sort_unstable();
         let message = format!("`{}` has no heading and no cell `#{name}`", notebook.file);
-        Some((message, did_you_mean(&slug(name), known.into_iter())))
+        Some((message, did_you_mean(&slug(name), known)))
     }
 }
 

@@ -65,11 +65,13 @@ pub(crate) fn figure(
 ) -> String {
     let count = cell.execution_count.map(|count| format!(" [{count}]")).unwrap_or_default();
     let place = format!("{} › {}{count}", crate::root::stem_of(&notebook.file), cell.anchor());
-    let mut parts: Vec<String> = when(notebook)
-        .filter(|_| cell.recorded_chain.is_some())
-        .map(|when| format!("run {when}"))
-        .into_iter()
-        .collect();
+    let mut parts = Vec::new();
+    if cell.recorded_chain.is_some() {
+        parts.push(match when(notebook) {
+            Some(when) => format!("run {when}"),
+            None => UNTIMED.to_owned(),
+        });
+    }
     parts.extend(provenance(notebook, cell).into_iter().flatten());
     let page = FigurePage {
         state: words(cell),
@@ -112,6 +114,10 @@ pub(crate) fn provenance(notebook: &Notebook, cell: &Cell) -> [Vec<String>; 2] {
     }
     [whole, own]
 }
+
+/// Said of a run whose times are not known: they lie beside the notebook, not in it, and a clone of
+/// the repository has none.
+pub(crate) const UNTIMED: &str = "when it ran, and how long, is not recorded here";
 
 /// When the notebook was run, where that is on record: `22 November 2026, 17:00 UTC`.
 pub(crate) fn when(notebook: &Notebook) -> Option<String> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use askama::Template;
 
-use super::figure::{StateWords, duration, provenance, when, words};
+use super::figure::{StateWords, UNTIMED, duration, provenance, when, words};
 use super::{EntryRow, Frame};
 use crate::asset::Assets;
 use crate::clean::html::{is_picture_data, scheme};
@@ -15,7 +15,7 @@ use crate::link::{Target, href};
 use crate::markdown::raw::raw_ids;
 use crate::markdown::{Embedding, Image, MarkdownConfig, free_id, ids_below, render, slug};
 use crate::notebook::{Cell, CellKind, CellState, Notebook, exercise_line};
-use crate::output::{OutputContext, escaped, picture_html, richest, to_html};
+use crate::output::{OutputContext, escaped, picture_html, plate_html, richest, to_html};
 use crate::progress::Strip;
 use crate::record::{Exercise, Need};
 use crate::root::folder_of;
@@ -209,6 +209,8 @@ pub(crate) fn record(notebook: &Notebook) -> Vec<(&'static str, String)> {
         if let Some(timing) = &notebook.timing {
             rows.push(("Run", when(notebook).unwrap_or_default()));
             rows.push(("Run in", duration(timing.duration_ms)));
+        } else {
+            rows.push(("Run", UNTIMED.to_owned()));
         }
         rows.push(("Status", status(notebook)));
     } else {
@@ -295,8 +297,13 @@ impl Embedding for CellEmbedding<'_, '_> {
     fn image(&mut self, image: &Image<'_>) -> Option<String> {
         let caption = &image.caption;
         if let Some((src, size)) = self.picture(image.target) {
-            let img = picture_html(&src, size, caption);
-            return Some(if image.block { format!("<p>{img}</p>\n") } else { img });
+            return Some(if image.block {
+                // What is written out in the page is no file to lead to.
+                let html = if src.starts_with("data:") { picture_html } else { plate_html };
+                format!("<p>{}</p>\n", html(&src, size, caption))
+            } else {
+                picture_html(&src, size, caption)
+            });
         }
         let text = if caption.is_empty() { image.target } else { caption };
         let web = scheme(image.target).is_some_and(|scheme| scheme.starts_with("http"));
@@ -339,10 +346,7 @@ impl Embedding for CellEmbedding<'_, '_> {
         let svg = crate::diagram::draw(source).ok()?;
         let picture = self.context.assets.add_output("image/svg+xml", &svg).ok()?;
         let src = href(self.context.up, &picture.path, None);
-        Some(format!(
-            "<p>{}</p>\n",
-            picture_html(&src, picture.size, &crate::diagram::said(source))
-        ))
+        Some(format!("<p>{}</p>\n", plate_html(&src, picture.size, &crate::diagram::said(source))))
     }
 
     fn wrong(&mut self, _: Range<usize>, _: String) {}

@@ -10,12 +10,9 @@ use super::Platform;
 /// on Mastodon.
 const ADDRESS: usize = 23;
 
-/// Top-level domains by which X takes a bare name such as `example.com` for an address. X knows
-/// all that are registered; a name with another one is counted as the text it is.
-const DOMAINS: [&str; 14] = [
-    "com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "dev", "app", "blog", "xyz",
-    "online",
-];
+/// The top-level domains by which X takes a bare name such as `docs.rs` for an address, and
+/// `README.md` too: those of twitter-text's `conformance/tld_lib.yml` in ASCII.
+const DOMAINS: &str = include_str!("domains.txt");
 
 impl Platform {
     /// The length of a text, as the platform counts it.
@@ -112,17 +109,18 @@ fn without_servers(text: &str) -> String {
     kept
 }
 
-/// The text in pieces, and whether each is an address. `bare`: names without a scheme too.
+/// The text in pieces, and whether each is an address. `bare`: as X finds them, which takes names
+/// without a scheme too.
 fn pieces(text: &str, bare: bool) -> Vec<(&str, bool)> {
     let mut pieces = Vec::new();
     let mut plain = 0;
     let mut at = 0;
     while at < text.len() {
-        let fresh = !text[..at]
-            .chars()
-            .next_back()
-            .is_some_and(|c| c.is_alphanumeric() || "@#$.-_/".contains(c));
-        match fresh.then(|| address_len(&text[at..], bare)).flatten() {
+        let before = text[..at].chars().next_back();
+        // Chinese or Japanese letters may stand right before one, as they stand without spaces.
+        let fresh = !before.is_some_and(|c| in_name(c) && c != '-' || "@＠#＃$".contains(c));
+        let follows = before.is_some_and(|c| "-_./".contains(c));
+        match fresh.then(|| address_len(&text[at..], bare, !follows)).flatten() {
             Some(len) => {
                 if plain < at {
                     pieces.push((&text[plain..at], false));
@@ -140,48 +138,73 @@ fn pieces(text: &str, bare: bool) -> Vec<(&str, bool)> {
     pieces
 }
 
-/// How long the address at the start of `text` is, if there is one.
-fn address_len(text: &str, bare: bool) -> Option<usize> {
+/// Whether a name without a scheme may have it: ASCII and Latin letters with accents.
+fn in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || (matches!(c, 'À'..='\u{24f}') && c.is_alphabetic())
+}
+
+/// Whether X lets a path go on with it.
+fn in_path(c: char) -> bool {
+    c.is_ascii() || in_name(c) || matches!(c, '–' | '\u{400}'..='\u{4ff}')
+}
+
+fn is_known(top: &str) -> bool {
+    let top = top.to_ascii_lowercase();
+    DOMAINS.split_ascii_whitespace().any(|known| known == top)
+}
+
+/// How long the address at the start of `text` is, if there is one. `nameless`: it may lack its
+/// scheme there.
+fn address_len(text: &str, bare: bool, nameless: bool) -> Option<usize> {
     let scheme = ["https://", "http://"]
         .iter()
         .find(|scheme| text.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme)))
         .map_or(0, |scheme| scheme.len());
-    if scheme == 0 && !(bare && text.starts_with(|c: char| c.is_ascii_alphanumeric())) {
+    let starts = |c: char| c.is_alphanumeric() && in_name(c);
+    if scheme == 0 && !(bare && nameless && text.starts_with(starts)) {
         return None;
     }
     let rest = &text[scheme..];
-    let host_len =
-        rest.find(|c: char| !(c.is_alphanumeric() || c == '.' || c == '-')).unwrap_or(rest.len());
-    let host = rest[..host_len].trim_end_matches(['.', '-']);
+    let in_host = |c: char| {
+        c == '.' || if scheme == 0 { in_name(c) } else { c.is_alphanumeric() || c == '-' }
+    };
+    let all = &rest[..rest.find(|c| !in_host(c)).unwrap_or(rest.len())];
+    let host = if scheme == 0 { known_part(rest, all)? } else { all.trim_end_matches(['.', '-']) };
     let labels: Vec<&str> = host.split('.').collect();
     if labels.len() < 2 || labels.iter().any(|label| label.is_empty() || label.len() > 63) {
         return None;
     }
     let top = labels[labels.len() - 1];
-    let known = if scheme > 0 {
-        top.len() >= 2 && top.chars().all(|c| c.is_alphabetic())
-    } else {
-        DOMAINS.contains(&top.to_ascii_lowercase().as_str())
-    };
-    if !known {
+    if top.chars().count() < 2 || !top.chars().all(char::is_alphabetic) {
         return None;
     }
     let mut len = scheme + host.len();
-    if host.len() == host_len {
-        let port = rest[host_len..].strip_prefix(':').map_or(0, |port| {
+    if host.len() == all.len() {
+        let port = rest[all.len()..].strip_prefix(':').map_or(0, |port| {
             let digits = port.bytes().take_while(u8::is_ascii_digit).count();
             if digits > 0 { digits + 1 } else { 0 }
         });
         len += port;
         let path = &text[len..];
         if path.starts_with(['/', '?']) || (scheme > 0 && path.starts_with('#')) {
-            let end = path
-                .find(|c: char| c.is_whitespace() || "<>\"“”«»`{}|\\^".contains(c))
-                .unwrap_or(path.len());
-            len += balanced(&path[..end]);
+            let ends = |c: char| {
+                c.is_whitespace() || "<>\"“”«»`{}|\\^".contains(c) || (bare && !in_path(c))
+            };
+            len += balanced(&path[..path.find(ends).unwrap_or(path.len())]);
         }
     }
     Some(len)
+}
+
+/// The longest part of `host`, the start of `text`, that ends with a domain X knows.
+fn known_part<'a>(text: &str, host: &'a str) -> Option<&'a str> {
+    let dots = host.match_indices('.').map(|(at, _)| at);
+    let ends: Vec<usize> = dots.chain([host.len()]).skip(1).collect();
+    ends.into_iter().rev().map(|end| &host[..end]).find(|part| {
+        let top = part.rsplit('.').next().unwrap_or_default();
+        let goes_on = |c: char| c.is_ascii_alphanumeric() || "@+-".contains(c);
+        is_known(top) && !text[part.len()..].starts_with(goes_on)
+    })
 }
 
 /// How much of a path is address, and not the sentence around it: a full stop, or a bracket that
@@ -236,8 +259,53 @@ mod tests {
         let x = |text: &str, expected| check(Platform::X, text, expected);
         x("(see https://example.org/a_(b)).", 5 + 23 + 2);
         x("example.com, momentum.yaml", 23 + 15);
-        x("README.md and mail@example.com", 30);
+        // Moldova's domain: X makes a link of it.
+        x("README.md and mail@example.com", 23 + 21);
         x("http://nothing", 14);
+        x("By docs.rs. Version 0.12.3, i.e. v1.2", 3 + 23 + 27);
+        x("std::fs is in std.fs.none", 25);
+    }
+
+    /// From twitter-text's conformance/extract.yml.
+    #[test]
+    fn x_finds_addresses_where_twitter_text_does() {
+        let check = |text: &str, expected: &[&str]| {
+            let found = pieces(text, true).into_iter().filter(|(_, is_address)| *is_address);
+            assert_eq!(found.map(|(address, _)| address).collect::<Vec<_>>(), expected);
+        };
+        check(
+            "foo.baz foo.co.jp www.xxxxxxx.baz www.foo.co.uk wwwww.xxxxxxx foo.comm foo.somecom foo.govedu foo.jp",
+            &["foo.co.jp", "www.foo.co.uk", "foo.jp"],
+        );
+        check("t.co/abcde bit.ly/abcde", &["t.co/abcde", "bit.ly/abcde"]);
+        check(
+            "twitter.comこれは日本語です。example.com中国語t.co/abcde한국twitter.com example2.comテストtwitter.com/abcde",
+            &[
+                "twitter.com",
+                "example.com",
+                "t.co/abcde",
+                "twitter.com",
+                "example2.com",
+                "twitter.com/abcde",
+            ],
+        );
+        check(
+            "http://twitter.com/これは日本語です。example.com中国語http://t.co/abcde한국twitter.com",
+            &["http://twitter.com/", "example.com", "http://t.co/abcde", "twitter.com"],
+        );
+        check("Go to http://twitter.com/Русские_слова", &["http://twitter.com/Русские_слова"]);
+        check(
+            "https://en.m.wikipedia.org/wiki/Hatfield–McCoy_feud please",
+            &["https://en.m.wikipedia.org/wiki/Hatfield–McCoy_feud"],
+        );
+        check(
+            "twitter.jp日本語it.so中国語foo.jp it.so",
+            &["twitter.jp", "it.so", "foo.jp", "it.so"],
+        );
+        check("MLB.tv vine.co twitch.tv t.co", &["MLB.tv", "vine.co", "twitch.tv", "t.co"]);
+        check("name.al-lastname@foo.com or name.al+lastname@foo.com", &[]);
+        check("Find my page at name.al-lastname.com", &["name.al-lastname.com"]);
+        check("john.doe.jp@mail.com", &[]);
     }
 
     #[test]

@@ -71,39 +71,44 @@ impl Sheet {
         let Some(face) = &FACES[usize::from(line.bold)] else { return };
         let scale = line.size / f32::from(face.units_per_em());
         let mut x = line.x;
+        let firsts: Vec<usize> =
+            (0..self.papers.len()).map(|paper| self.first(line.ink, paper)).collect();
         for c in line.text.chars() {
             let id = face.glyph_index(c).unwrap_or_default();
             let place = x + 0.5 / f32::from(PLACES);
             let within = ((place - place.floor()) * f32::from(PLACES)) as u8;
             let glyph = glyph(face, line.bold, line.size, id, within);
-            self.stamp(&glyph, place.floor() as isize, line.y.round() as isize, line.ink);
+            self.stamp(&glyph, place.floor() as isize, line.y.round() as isize, &firsts);
             x += f32::from(face.glyph_hor_advance(id).unwrap_or_default()) * scale;
         }
     }
 
-    fn stamp(&mut self, glyph: &Glyph, x: isize, y: isize, ink: usize) {
-        let n_papers = self.papers.len();
-        let firsts: Vec<usize> = (0..n_papers).map(|paper| self.first(ink, paper)).collect();
+    fn stamp(&mut self, glyph: &Glyph, x: isize, y: isize, firsts: &[usize]) {
+        // The columns of the letter that lie on the sheet.
+        let left = x + glyph.left;
+        let from = left.min(0).unsigned_abs().min(glyph.width);
+        let at = left.max(0).unsigned_abs().min(self.width);
+        let len = (glyph.width - from).min(self.width - at);
         let height = self.pixels.len() / self.width;
         for (n, row) in glyph.shades.chunks_exact(glyph.width.max(1)).enumerate() {
-            let Ok(at) = usize::try_from(y + glyph.top + n as isize) else { continue };
-            if at >= height {
+            let Ok(down) = usize::try_from(y + glyph.top + n as isize) else { continue };
+            if down >= height {
                 break;
             }
-            for (m, shade) in row.iter().enumerate().filter(|(_, shade)| **shade > 0) {
-                let Ok(across) = usize::try_from(x + glyph.left + m as isize) else { continue };
-                if across >= self.width {
-                    break;
+            let start = down * self.width + at;
+            let pixels = &mut self.pixels[start..start + len];
+            for (pixel, shade) in pixels.iter_mut().zip(&row[from..from + len]) {
+                if *shade == 0 {
+                    continue;
                 }
-                let pixel = &mut self.pixels[at * self.width + across];
-                let under = usize::from(*pixel);
-                let shade = usize::from(*shade);
-                let index = if under < n_papers {
-                    firsts[under] + shade - 1
-                } else {
-                    // Two letters touch: the darker shade counts.
-                    let paper = (under - n_papers) / usize::from(SHADES) % n_papers;
-                    under.max(firsts[paper] + shade - 1)
+                let (under, shade) = (usize::from(*pixel), usize::from(*shade));
+                let index = match firsts.get(under) {
+                    Some(first) => first + shade - 1,
+                    None => {
+                        // Two letters touch: the darker shade counts.
+                        let paper = (under - firsts.len()) / usize::from(SHADES) % firsts.len();
+                        under.max(firsts[paper] + shade - 1)
+                    }
                 };
                 *pixel = index as u8;
             }

@@ -57,7 +57,7 @@ fn an_output_is_linked_in_with_what_made_it() {
     </div>
     <figcaption>
     <p class="caption">Printed</p>
-    <p class="provenance"><span><i class="dot fresh"></i>as last run</span><span><a href="../notebooks/sample.html#log">sample › log [4]</a></span><span>momentum-kernel 0.1.0</span><span>rustc 1.95.0</span><span>helpers 0.1.0+1f2e3d4c5b6a</span><span>chain cb4af154b0aa</span></p>
+    <p class="provenance"><span><i class="dot fresh"></i>as last run</span><span><a href="../notebooks/sample.html#log">sample › log [4]</a></span><span>when it ran, and how long, is not recorded here</span><span>momentum-kernel 0.1.0</span><span>rustc 1.95.0</span><span>helpers 0.1.0+1f2e3d4c5b6a</span><span>chain cb4af154b0aa</span></p>
     <details><summary>Code of this cell</summary>
     <pre class="code" tabindex="0" role="group" aria-label="Code, rust"><code><span class="hl-macro">println</span><span class="hl-macro">!</span>(<span class="hl-string">"<span class="hl-escape">\u{1b}</span>[32mok<span class="hl-escape">\u{1b}</span>[0m after {} steps"</span>, <span class="hl-constant">12</span>);</code></pre>
     </details>
@@ -482,11 +482,7 @@ fn outputs_without_a_record_are_not_said_to_be_as_last_run() {
         let start = index.find("linked output").unwrap();
         index[start..].lines().next().unwrap().to_owned()
     };
-    insta::assert_snapshot!(tally(), @r#"
-    linked outputs</span> <span><i class="dot fresh"></i>1 as last run</span> <span><i class="dot unrecorded"></i>1 not recorded</span></p>
-    "#);
+    insta::assert_snapshot!(tally(), @r#"linked outputs</span> <span><i class="dot fresh"></i>1 as last run</span> <span><i class="dot unrecorded"></i>1 not recorded</span></p>"#);
     write(root.path(), "entries/day-02.md", &format!("{FRONT}![a](../notebooks/plain.ipynb#a)\n"));
-    insta::assert_snapshot!(tally(), @r#"
-    linked output</span> <span><i class="dot unrecorded"></i>1 not recorded</span></p>
-    "#);
+    insta::assert_snapshot!(tally(), @r#"linked output</span> <span><i class="dot unrecorded"></i>1 not recorded</span></p>"#);
 }
