@@ -22,12 +22,14 @@ pub(crate) fn measure(
     conversations: &[Conversation],
     drops_stop_words: bool,
 ) -> rusqlite::Result<Vec<Vec<Score>>> {
-    let ask_all = |conversation: &Conversation| {
+    let mut scores = Vec::new();
+    for conversation in conversations {
         let index = index(conversation)?;
         let questions = conversation.questions.iter();
-        questions.map(|question| ask(&index, question, drops_stop_words)).collect()
-    };
-    conversations.iter().map(ask_all).collect()
+        let asked = questions.map(|question| ask(&index, question, drops_stop_words));
+        scores.push(asked.collect::<rusqlite::Result<Vec<Score>>>()?);
+    }
+    Ok(scores)
 }
 
 fn index(conversation: &Conversation) -> rusqlite::Result<Connection> {
