@@ -16,7 +16,11 @@
 //! The data is not part of the repository (CC BY-NC 4.0). A message reads `Speaker said, "text" and
 //! shared caption`; it is said at its session's date. Recall is LoCoMo's own: the share of a
 //! question's evidence among the first k. Evidence ids that name no turn are left out and counted.
+//!
+//! Beside ours, each run measures what SQLite's FTS5 finds (`locomo/baseline.rs`).
 
+#[path = "locomo/baseline.rs"]
+mod baseline;
 #[path = "locomo/data.rs"]
 mod data;
 #[path = "locomo/tuning.rs"]
@@ -103,12 +107,16 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         conversations.len(),
     );
     let defaults = Weights::default();
-    let show = |name: &str, weights: Weights, vectors: &Vectors| {
-        let scores = measure(&conversations, weights, vectors, options.sqlite)?;
+    let print = |name: &str, scores: &[Vec<Score>]| {
         println!("{name:<24} {}", Summary::of(scores.iter().flatten()));
-        for (conversation, scores) in conversations.iter().zip(&scores) {
+        for (conversation, scores) in conversations.iter().zip(scores) {
             println!("  {:<22} {}", conversation.name, Summary::of(scores));
         }
+    };
+    print("FTS5 porter, OR", &baseline::measure(&conversations, false)?);
+    print("FTS5 porter, OR, stop", &baseline::measure(&conversations, true)?);
+    let show = |name: &str, weights: Weights, vectors: &Vectors| {
+        print(name, &measure(&conversations, weights, vectors, options.sqlite)?);
         Ok::<_, Box<dyn std::error::Error>>(())
     };
     show("words alone", Weights::none(), &Vectors::new())?;
@@ -125,10 +133,7 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
             let chosen = tuning::leave_one_out(&conversations, |weights| {
                 measure(&conversations, weights, &vectors, options.sqlite)
             })?;
-            println!("{name:<24} {}", Summary::of(chosen.iter().flatten()));
-            for (conversation, scores) in conversations.iter().zip(&chosen) {
-                println!("  {:<22} {}", conversation.name, Summary::of(scores));
-            }
+            print(name, &chosen);
         }
     }
     Ok(())
@@ -162,6 +167,25 @@ pub(crate) struct Score {
 }
 
 const CUTS: [usize; 4] = [5, 10, 20, 50];
+/// So many messages are looked at.
+const LONGEST: usize = 200;
+
+impl Score {
+    /// From the positions that a search found, the best first.
+    fn of(question: &data::Question, found: &[u64]) -> Self {
+        let share = |k: usize| {
+            let first = &found[..k.min(found.len())];
+            let hits = question.evidence.iter().filter(|turn| first.contains(turn)).count();
+            hits as f64 / question.evidence.len() as f64
+        };
+        let rank = found.iter().position(|turn| question.evidence.contains(turn));
+        Score {
+            kind: question.kind,
+            recall: CUTS.map(share),
+            reciprocal_rank: rank.map_or(0.0, |rank| 1.0 / (rank + 1) as f64),
+        }
+    }
+}
 
 /// Asks all questions; the scores come by conversation.
 fn measure(
@@ -214,23 +238,13 @@ fn ask(
     question: &data::Question,
     vectors: &Vectors,
 ) -> Result<Score, Box<dyn std::error::Error>> {
-    let mut search = Search::ranked(&question.text).with_page(PageRequest::first(200));
+    let mut search = Search::ranked(&question.text).with_page(PageRequest::first(LONGEST));
     if let Some(vector) = vectors.get(&question.text) {
         search = search.with_vector(MODEL, vector.clone());
     }
     let page = storage.search_messages(&agent(conversation), &search)?;
     let found: Vec<u64> = page.items.iter().map(|hit| hit.item.position).collect();
-    let share = |k: usize| {
-        let first = &found[..k.min(found.len())];
-        let hits = question.evidence.iter().filter(|turn| first.contains(turn)).count();
-        hits as f64 / question.evidence.len() as f64
-    };
-    let rank = found.iter().position(|turn| question.evidence.contains(turn));
-    Ok(Score {
-        kind: question.kind,
-        recall: CUTS.map(share),
-        reciprocal_rank: rank.map_or(0.0, |rank| 1.0 / (rank + 1) as f64),
-    })
+    Ok(Score::of(question, &found))
 }
 
 /// Means over questions, as a line of a table.

@@ -8,9 +8,10 @@
 //! | a map | core memory blocks, in a [storage](crate::storage) with recall and archive | `core_memory`, `handle` |
 //! | a tool that edits it | the function executor, tool rules, the user's own tools | `executor`, `rule` |
 //! | instructions that show it | the context compiler, with an account of tokens | `context` |
-//! | a loop | the turn: events, heartbeats, limits, approval, cancellation | `turn` |
+//! | a loop | the turn: events, heartbeats, limits, approval, cancellation | `turn`, `approval` |
 //! | (each conversation is forgotten) | the queue and its manager: warning, eviction, summary | `queue`, `pressure`, `summary` |
 
+mod approval;
 mod cancellation;
 mod clock;
 mod configuration;
@@ -40,6 +41,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
+pub(crate) use self::approval::APPROVAL;
 pub use self::cancellation::Cancellation;
 pub use self::clock::Clock;
 pub use self::context::{Context, MainContext, Section, SectionKind};
@@ -196,7 +198,9 @@ pub struct Agent {
     observer: Option<observer::Observer>,
     approver: Option<Approver>,
     cancellation: Cancellation,
+    /// The turn that waits for approval, if it began in this process.
     held: Option<turn::Turn>,
+    waiting: Option<approval::Waiting>,
     post: Option<handle::Post>,
 }
 

@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 pub use self::error::AgentFileError;
 pub use self::letta::LettaImport;
 pub use self::report::{Note, Report};
+pub(crate) use self::transfer::{file_message, imported};
 #[cfg(doc)]
 use crate::storage::Storage;
 use crate::storage::Timestamp;

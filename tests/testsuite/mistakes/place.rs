@@ -8,13 +8,15 @@ use std::process::{Command, Stdio};
 use super::said::Said;
 
 /// What decides about models and keys: none of it comes from the developer's own environment.
-const MODELS: [&str; 6] = [
+const MODELS: [&str; 8] = [
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
     "OPENAI_MODEL",
     "OPENAI_ORG_ID",
     "MOMENTUM_MODEL",
     "MOMENTUM_EMBEDDING_MODEL",
+    "MOMENTUM_MODEL_TIMEOUT",
+    "MOMENTUM_CONNECT_TIMEOUT",
 ];
 
 /// A folder that goes away with the mistake.

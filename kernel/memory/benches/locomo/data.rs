@@ -10,6 +10,8 @@ use serde_json::Value;
 pub(crate) struct Turn {
     pub(crate) text: String,
     pub(crate) at: Timestamp,
+    /// The session's date as the data writes it.
+    pub(crate) date: String,
 }
 
 pub(crate) struct Question {
@@ -55,7 +57,7 @@ pub(crate) fn read(path: &str) -> Result<(Vec<Conversation>, usize), Box<dyn Err
                     text.push_str(&format!(" and shared {caption}"));
                 }
                 let at = Timestamp::from_millis(at.and_utc().timestamp_millis());
-                turns.push(Turn { text, at });
+                turns.push(Turn { text, at, date: date.to_owned() });
             }
         }
         let mut questions = Vec::new();

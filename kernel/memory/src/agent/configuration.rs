@@ -94,6 +94,7 @@ impl Agent {
             approver: None,
             cancellation: Cancellation::default(),
             held: None,
+            waiting: None,
             post: None,
         }
     }

@@ -83,50 +83,45 @@ impl Context {
     ///
     /// The account is exact for the counter: its sections add up to the tokens of the messages and
     /// of the tools' JSON. A section of the system message is what the message grows by when that
-    /// section is added.
+    /// section is added; where a section makes what stands before it shorter (two pieces of text
+    /// become one token), that is taken off the sections before.
     pub fn compile(state: &MainContext<'_>) -> Self {
         let counter = state.counter;
-        let mut sections = Vec::new();
-        let mut section = |kind, name: &str, n_tokens| {
-            sections.push(Section { kind, name: name.to_owned(), n_tokens });
-        };
-        let mut text = state.instructions.to_owned();
-        let mut n_so_far = PER_PROMPT + counter.count_message(&Message::system(&text));
-        section(SectionKind::Instructions, "system instructions", n_so_far);
         let n_fixed = PER_PROMPT + counter.count_message(&Message::system(""));
-        let mut grow = |text: &mut String, more: &str| {
-            *text += more;
-            let n = n_fixed + counter.count(text);
-            let n_more = n.saturating_sub(n_so_far);
-            n_so_far = n.max(n_so_far);
-            n_more
-        };
+        let mut text = state.instructions.to_owned();
+        // The sections of the system message, each with the message's size up to its end.
+        let first = n_fixed + counter.count(&text);
+        let mut ends = vec![(SectionKind::Instructions, "system instructions".to_owned(), first)];
         text += "\n\n<core_memory>\n";
         for block in state.memory.blocks() {
             let n_chars = block.value().chars().count();
             let read_only = if block.is_read_only() { " read_only=\"true\"" } else { "" };
             let shared = if block.is_shared() { " shared=\"true\"" } else { "" };
-            let mut more = format!(
+            text += &format!(
                 "<block label=\"{}\" description=\"{}\" chars=\"{n_chars}\" \
                  limit=\"{}\"{read_only}{shared}>\n",
                 attribute(block.label()),
                 attribute(block.description()),
                 block.limit(),
             );
-            more += &defused(&escaped(block.value()));
-            more += if block.value().is_empty() { "</block>\n" } else { "\n</block>\n" };
-            let n = grow(&mut text, &more);
-            section(SectionKind::Block, &format!("block {}", block.label()), n);
+            text += &defused(&escaped(block.value()));
+            text += if block.value().is_empty() { "</block>\n" } else { "\n</block>\n" };
+            let name = format!("block {}", block.label());
+            ends.push((SectionKind::Block, name, n_fixed + counter.count(&text)));
         }
-        let external = format!(
+        text += &format!(
             "</core_memory>\n<external_context messages_in_recall=\"{}\" \
              passages_in_archive=\"{}\" messages_in_queue=\"{}\" />",
             state.n_messages,
             state.n_passages,
             state.queue.len(),
         );
-        let n = grow(&mut text, &external);
-        section(SectionKind::External, "external context", n);
+        let whole = n_fixed + counter.count(&text);
+        ends.push((SectionKind::External, "external context".to_owned(), whole));
+        let mut sections = sizes(ends);
+        let mut section = |kind, name: &str, n_tokens| {
+            sections.push(Section { kind, name: name.to_owned(), n_tokens });
+        };
         let n = state.tools.iter().map(|tool| counter.count_tool(tool)).sum();
         section(SectionKind::Tools, "tools", n);
         section(SectionKind::Summary, "summary", state.queue.summary_tokens());
@@ -194,6 +189,23 @@ impl Context {
     pub fn tokenizer(&self) -> &str {
         &self.tokenizer
     }
+}
+
+/// Sections from the places where they end, in tokens. None ends behind the last one, so the sizes
+/// add up to where that ends.
+fn sizes(mut ends: Vec<(SectionKind, String, usize)>) -> Vec<Section> {
+    let mut next = usize::MAX;
+    for (_, _, end) in ends.iter_mut().rev() {
+        *end = next.min(*end);
+        next = *end;
+    }
+    let mut begin = 0;
+    let sections = ends.into_iter().map(|(kind, name, end)| {
+        let n_tokens = end - begin;
+        begin = end;
+        Section { kind, name, n_tokens }
+    });
+    sections.collect()
 }
 
 /// Text within the quotes of a tag: on one line, and unable to leave it.

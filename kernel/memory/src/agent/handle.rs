@@ -153,19 +153,20 @@ impl MemoryHandle {
         Ok(())
     }
 
-    /// Searches all messages ever said by the person and the agent.
+    /// Searches all messages ever said by these: by the person and the agent, if no role is named.
     ///
     /// # Errors
     /// Without [`Permission::SearchConversation`], and for a query of more than 2,000 characters.
     pub fn search_conversation(
         &self,
         query: &str,
+        roles: &[Role],
         page: PageRequest,
     ) -> Result<Page<StoredMessage>, ToolError> {
         self.permitted(Permission::SearchConversation)?;
         within("query", query, LONGEST_QUERY)?;
-        let filter =
-            MessageFilter { roles: vec![Role::User, Role::Assistant], ..MessageFilter::default() };
+        let roles = if roles.is_empty() { &[Role::User, Role::Assistant] } else { roles };
+        let filter = MessageFilter { roles: roles.to_vec(), ..MessageFilter::default() };
         let search = Search::ranked(query).with_filter(filter).with_page(page);
         let search = search.asked_at(self.clock.now());
         let found = self.storage.search_messages(&self.agent, &search);
@@ -193,13 +194,18 @@ impl MemoryHandle {
         self.storage.messages(&self.agent, &filter, page).map_err(|error| failed(&error))
     }
 
-    /// Puts a passage into archival storage.
+    /// Puts a passage into archival storage. Without a source, the agent itself is named as such.
     ///
     /// # Errors
     /// Without [`Permission::WriteArchive`], and for passages that are empty, too long, or in the
-    /// archive already (but for case and space, with the same tags); for more than 32 tags, and one
-    /// of more than 200 characters.
-    pub fn insert_passage(&self, text: &str, tags: &[String]) -> Result<PassageId, ToolError> {
+    /// archive already (but for case and space, with the same tags, and from that source if one is
+    /// named); for more than 32 tags, and a tag or a source of more than 200 characters.
+    pub fn insert_passage(
+        &self,
+        text: &str,
+        tags: &[String],
+        source: Option<&str>,
+    ) -> Result<PassageId, ToolError> {
         self.permitted(Permission::WriteArchive)?;
         let n_chars = text.chars().count();
         if text.trim().is_empty() {
@@ -212,7 +218,13 @@ impl MemoryHandle {
             )));
         }
         check_tags(tags)?;
-        let same = |known: &Passage| same_text(&known.text, text) && known.tags == tags;
+        let source = source.filter(|source| !source.trim().is_empty());
+        within("source", source.unwrap_or_default(), LONGEST_NAME)?;
+        let same = |known: &Passage| {
+            same_text(&known.text, text)
+                && known.tags == tags
+                && source.is_none_or(|source| known.source.as_deref() == Some(source))
+        };
         // The same text has the same beginning, and is among the best answers to it.
         let beginning: String = text.chars().take(300).collect();
         let found = self.storage.search_passages(&self.agent, &Search::ranked(beginning));
@@ -223,12 +235,17 @@ impl MemoryHandle {
                 known.item.id
             )));
         }
-        let source = format!("agent {}", self.agent);
+        let source = source.map_or_else(|| self.own_source(), str::to_owned);
         let mut passage = NewPassage::new(text, self.clock.now()).with_source(source);
         passage.tags = tags.to_vec();
         let ids = self.storage.insert_passages(&self.agent, &[passage]);
         let ids = ids.map_err(|error| failed(&error))?;
         ids.first().copied().ok_or_else(|| ToolError::Refused("nothing was stored".to_owned()))
+    }
+
+    /// The source of passages that the agent wrote of itself.
+    pub(crate) fn own_source(&self) -> String {
+        format!("agent {}", self.agent)
     }
 
     /// The time by the agent's clock.
@@ -266,19 +283,20 @@ impl MemoryHandle {
     ///
     /// # Errors
     /// Without [`Permission::SearchArchive`], for a query of more than 2,000 characters, and for tags
-    /// that no passage has for their number or length.
+    /// and a source that no passage has for their number or length.
     pub fn search_passages(
         &self,
         query: &str,
-        tags: &[String],
+        mut filter: PassageFilter,
         exact: bool,
         page: PageRequest,
     ) -> Result<Page<Passage>, ToolError> {
         self.permitted(Permission::SearchArchive)?;
         within("query", query, LONGEST_QUERY)?;
-        check_tags(tags)?;
+        check_tags(&filter.tags)?;
+        filter.source = filter.source.filter(|source| !source.trim().is_empty());
+        within("source", filter.source.as_deref().unwrap_or_default(), LONGEST_NAME)?;
         let search = if exact { Search::exact(query) } else { Search::ranked(query) };
-        let filter = PassageFilter { tags: tags.to_vec(), ..PassageFilter::default() };
         let search = search.with_filter(filter).with_page(page).asked_at(self.clock.now());
         let found = self.storage.search_passages(&self.agent, &search);
         Ok(without_scores(found.map_err(|error| failed(&error))?))

@@ -75,6 +75,7 @@ impl Agent {
         self.read_memory()?;
         self.kept_queue = self.read_queue(None)?;
         self.queue = OnceLock::new();
+        self.waiting = self.read_waiting()?;
         Ok(())
     }
 
@@ -110,11 +111,8 @@ impl Agent {
         let opening = self.queue().opening();
         self.kept_queue = self.read_queue(opening.flatten())?;
         self.queue = OnceLock::new();
-        for NewMessage { message, .. } in self.unkept.clone() {
-            let (longest, counter) = (self.longest_message(), self.counter.clone());
-            let message = without_speech(message);
-            let opens = opens_turn(&message);
-            self.queue_mut().push(message, opens, longest, &counter);
+        for message in std::mem::take(&mut self.unkept) {
+            self.push_again(message);
         }
         self.queue_mut().pin(opening);
         Ok(())
@@ -157,6 +155,15 @@ impl Agent {
         self.queue_mut().push(message, opens_turn, longest, &counter);
     }
 
+    /// Puts a message that is on its way into recall storage into the queue again.
+    pub(crate) fn push_again(&mut self, whole: NewMessage) {
+        let message = without_speech(whole.message.clone());
+        let opens = opens_turn(&message);
+        self.unkept.push(whole);
+        let (longest, counter) = (self.longest_message(), self.counter.clone());
+        self.queue_mut().push(message, opens, longest, &counter);
+    }
+
     /// Keeps the messages of a step in recall storage, all or none.
     pub(crate) fn keep(&mut self) -> Result<(), AgentError> {
         if !self.unkept.is_empty() {
@@ -193,7 +200,7 @@ impl Agent {
     /// # Errors
     /// What the storage says.
     pub fn start_afresh(&mut self) -> Result<(), AgentError> {
-        self.held = None;
+        self.forget_waiting()?;
         self.unkept.clear();
         self.queue = Queue::default().into();
         self.is_warned = false;

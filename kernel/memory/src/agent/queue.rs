@@ -41,14 +41,16 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Puts a message at the end, cut to `longest` tokens; `opens_turn` when a turn begins with it.
+    /// Puts a message at the end, [`harmless`](untrusted::harmless) and cut to `longest` tokens;
+    /// `opens_turn` when a turn begins with it.
     pub(crate) fn push(
         &mut self,
-        mut message: Message,
+        message: Message,
         opens_turn: bool,
         longest: usize,
         counter: &TokenCounter,
     ) {
+        let mut message = untrusted::harmless(message);
         let mut n_tokens = counter.count_message(&message);
         if n_tokens > longest {
             shorten(&mut message, longest, counter);

@@ -105,6 +105,16 @@ impl Rules {
         self.called.clear();
     }
 
+    /// The calls of this turn.
+    pub(crate) fn called(&self) -> &[(String, bool)] {
+        &self.called
+    }
+
+    /// Goes on with a turn in which these were called.
+    pub(crate) fn go_on(&mut self, called: Vec<(String, bool)>) {
+        self.called = called;
+    }
+
     pub(crate) fn note(&mut self, tool: &str, worked: bool) {
         self.called.push((tool.to_owned(), worked));
     }

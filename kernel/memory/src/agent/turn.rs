@@ -27,26 +27,26 @@ const MOST_CALLS: usize = 32;
 /// A turn that goes on, or that waits for a person's approval.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    trace: Trace,
-    progress: Progress,
-    n_tokens: u64,
+    pub(super) trace: Trace,
+    pub(super) progress: Progress,
+    pub(super) n_tokens: u64,
     /// The values of the blocks before the turn.
-    before: BTreeMap<String, String>,
-    step: Step,
+    pub(super) before: BTreeMap<String, String>,
+    pub(super) step: Step,
 }
 
 /// A step that goes on: a reply, and what its first calls returned.
 #[derive(Debug, Default)]
-struct Step {
-    reply: Option<Reply>,
-    offered: Vec<ToolDefinition>,
-    results: Vec<String>,
-    spoken: Vec<String>,
-    goes_on: bool,
-    failed: bool,
-    stop: Option<Outcome>,
+pub(super) struct Step {
+    pub(super) reply: Option<Reply>,
+    pub(super) offered: Vec<ToolDefinition>,
+    pub(super) results: Vec<String>,
+    pub(super) spoken: Vec<String>,
+    pub(super) goes_on: bool,
+    pub(super) failed: bool,
+    pub(super) stop: Option<Outcome>,
     /// What the person said to the next call.
-    approval: Option<Approval>,
+    pub(super) approval: Option<Approval>,
 }
 
 /// What came of asking a model.
@@ -64,8 +64,12 @@ impl Agent {
     /// The steps before that stay, with what they did; when it was the first, the turn leaves
     /// nothing behind.
     pub fn handle(&mut self, event: Event) -> Result<Trace, AgentError> {
-        if self.held.is_some() {
-            self.deny("the user went on to something else")?;
+        if self.awaiting_approval().is_some() {
+            match self.deny("the user went on to something else") {
+                // Another process has decided.
+                Ok(_) | Err(AgentError::NothingToApprove) => {}
+                Err(error) => return Err(error),
+            }
         }
         self.read_memory()?;
         self.rules.begin_turn();
@@ -79,37 +83,13 @@ impl Agent {
         })
     }
 
-    /// The call that waits for approval.
-    pub fn awaiting_approval(&self) -> Option<&ToolCall> {
-        let step = &self.held.as_ref()?.step;
-        step.reply.as_ref()?.tool_calls.get(step.results.len())
-    }
-
-    /// Lets the call that waits be carried out, and the turn go on. The trace is that of the whole
-    /// turn.
-    ///
-    /// # Errors
-    /// [`AgentError::NothingToApprove`], and as [`handle`](Self::handle).
-    pub fn approve(&mut self) -> Result<Trace, AgentError> {
-        self.resume(Approval::Approved)
-    }
-
-    /// Refuses the call that waits, and lets the turn go on.
-    ///
-    /// # Errors
-    /// As [`approve`](Self::approve).
-    pub fn deny(&mut self, reason: &str) -> Result<Trace, AgentError> {
-        self.resume(Approval::Denied(reason.to_owned()))
-    }
-
-    fn resume(&mut self, approval: Approval) -> Result<Trace, AgentError> {
-        let mut turn = self.held.take().ok_or(AgentError::NothingToApprove)?;
-        turn.step.approval = Some(approval);
-        self.go_on(turn)
-    }
-
-    fn go_on(&mut self, mut turn: Turn) -> Result<Trace, AgentError> {
-        let outcome = self.steps(&mut turn);
+    pub(crate) fn go_on(&mut self, mut turn: Turn) -> Result<Trace, AgentError> {
+        let outcome = self.steps(&mut turn).and_then(|outcome| {
+            if outcome.is_none() {
+                self.wait(&turn)?;
+            }
+            Ok(outcome)
+        });
         let outcome = match outcome {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
@@ -333,7 +313,8 @@ impl Agent {
         if let Err(error) = self.rules.check(&call.name, offered) {
             return Some(Err(error));
         }
-        if !self.rules.needs_approval(&call.name) {
+        // What a person has denied is not done, though the rule were not given again.
+        if said.is_none() && !self.rules.needs_approval(&call.name) {
             return Some(Ok(()));
         }
         let said = said.or_else(|| self.approver.as_ref().map(|approve| approve(call)))?;

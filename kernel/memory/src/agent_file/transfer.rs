@@ -4,15 +4,16 @@ use super::{
     AgentFile, AgentFileError, FileBlock, FileCall, FileEdit, FileFact, FileMessage, FilePassage,
     Report,
 };
+use crate::agent::APPROVAL;
 use crate::message::{Message, ToolCall};
 use crate::storage::{
     Access, AgentId, AttachedBlock, Author, EditRequest, Fact, FactQuery, MessageFilter, NewBlock,
-    NewFact, NewMessage, NewPassage, PageRequest, PassageFilter, Storage, StorageError,
+    NewFact, NewMessage, NewPassage, PageRequest, PassageFilter, Storage, StorageError, Timestamp,
 };
 
-/// The keys under which agents keep something of themselves: the queue's state, the timers, and how
-/// far a sleep-time agent has read. A test moves agents that have them.
-const STATE: [&str; 3] = ["queue", "timers", "sleep_time_read"];
+/// The keys under which agents keep something of themselves: the queue's state, the timers, how far a
+/// sleep-time agent has read, and a call that waits for approval. Tests move agents that have them.
+const STATE: [&str; 4] = ["queue", "timers", "sleep_time_read", APPROVAL];
 
 impl AgentFile {
     /// An agent of a storage, whole. A storage does not know the agent's instructions, model and
@@ -31,19 +32,7 @@ impl AgentFile {
         file.messages = messages
             .items
             .into_iter()
-            .map(|stored| {
-                let Message { role, text, tool_calls, answers } = stored.message;
-                let calls = tool_calls.into_iter();
-                let calls =
-                    calls.map(|ToolCall { id, name, arguments }| FileCall { id, name, arguments });
-                FileMessage {
-                    role: role.into(),
-                    text,
-                    tool_calls: calls.collect(),
-                    answers,
-                    at: stored.at,
-                }
-            })
+            .map(|stored| file_message(stored.message, stored.at))
             .collect();
         let passages = storage.passages(agent, &PassageFilter::default(), PageRequest::all())?;
         let passages = passages.items.into_iter().map(|passage| FilePassage {
@@ -55,7 +44,9 @@ impl AgentFile {
         file.passages = passages.collect();
         file.facts = exported_facts(storage, agent)?;
         for key in STATE {
-            if let Some(value) = storage.state(agent, key)? {
+            let value = storage.state(agent, key)?;
+            // Where no call waits, an empty text is left of the last one that did.
+            if let Some(value) = value.filter(|value| key != APPROVAL || !value.is_empty()) {
                 file.state.insert(key.to_owned(), value);
             }
         }
@@ -64,6 +55,10 @@ impl AgentFile {
 
     /// Brings the agent into a storage, under this id. If anything fails, the storage is as it was
     /// before. The report says what could not be brought over exactly.
+    ///
+    /// An import is several transactions. Where the process ends or the storage is lost in the
+    /// middle, what was brought over stays; [`Storage::delete_agent`] takes it away, and the agent
+    /// can be imported again.
     ///
     /// # Errors
     /// [`AgentFileError::Storage`] when there is an agent of this id already.
@@ -205,7 +200,16 @@ fn export_block(
     })
 }
 
-fn imported(message: &FileMessage) -> NewMessage {
+/// A message as the file has it.
+pub(crate) fn file_message(message: Message, at: Timestamp) -> FileMessage {
+    let Message { role, text, tool_calls, answers } = message;
+    let calls = tool_calls.into_iter();
+    let calls = calls.map(|ToolCall { id, name, arguments }| FileCall { id, name, arguments });
+    FileMessage { role: role.into(), text, tool_calls: calls.collect(), answers, at }
+}
+
+/// A message of a file.
+pub(crate) fn imported(message: &FileMessage) -> NewMessage {
     let calls = message.tool_calls.iter();
     let calls = calls.map(|call| ToolCall {
         id: call.id.clone(),

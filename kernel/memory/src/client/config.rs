@@ -65,6 +65,8 @@ impl fmt::Debug for Key {
 /// | `MOMENTUM_MODEL`, then `OPENAI_MODEL` | the model's name; `gpt-4o-mini` by default, but only at OpenAI's own address |
 /// | `MOMENTUM_EMBEDDING_MODEL` | the model that makes vectors of texts; none by default |
 /// | `OPENAI_ORG_ID` | the organisation, if any |
+/// | `MOMENTUM_MODEL_TIMEOUT` | how long one attempt may take, in seconds; 120 by default |
+/// | `MOMENTUM_CONNECT_TIMEOUT` | how long connecting may take of that, in seconds; 10 by default |
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     pub(crate) key: Key,
@@ -172,6 +174,14 @@ impl ClientConfig {
         let mut config = config.with_organisation(&organisation)?;
         config.embedding_model =
             variable("MOMENTUM_EMBEDDING_MODEL").map(|model| model.trim().to_owned());
+        for (name, timeout) in [
+            ("MOMENTUM_MODEL_TIMEOUT", &mut config.timeout),
+            ("MOMENTUM_CONNECT_TIMEOUT", &mut config.connect_timeout),
+        ] {
+            if let Some(text) = variable(name) {
+                *timeout = seconds(name, &text)?;
+            }
+        }
         Ok(Some(config))
     }
 
@@ -185,6 +195,12 @@ impl ClientConfig {
     /// be silent.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long connecting to the endpoint may take, of the time that one attempt may take.
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
         self
     }
 
@@ -241,6 +257,16 @@ impl ClientConfig {
     }
 }
 
+/// A time from a variable: a number of seconds above 0, up to a day.
+fn seconds(variable: &'static str, text: &str) -> Result<Duration, ClientError> {
+    let seconds = text.trim().parse::<f64>().ok();
+    let fits = seconds.filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
+    fits.map(Duration::from_secs_f64).ok_or_else(|| ClientError::Configuration {
+        variable,
+        problem: format!("expected a number of seconds above 0, such as 30, got {text:?}"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +316,34 @@ mod tests {
             "OPENAI_BASE_URL cannot be used: it must not hold a user, a password or a query; keys \
              belong in OPENAI_API_KEY.",
         );
+    }
+
+    #[test]
+    fn timeouts_are_read_and_checked() {
+        let with = |name: &'static str, text: &'static str| {
+            ClientConfig::from_variables(move |asked| match asked {
+                "OPENAI_API_KEY" => Some("k".to_owned()),
+                asked => (asked == name).then(|| text.to_owned()),
+            })
+        };
+        let times = |name, text| {
+            let config = with(name, text).unwrap().unwrap();
+            (config.timeout.as_secs_f64(), config.connect_timeout.as_secs_f64())
+        };
+        assert_eq!(times("MOMENTUM_MODEL_TIMEOUT", " "), (120.0, 10.0));
+        assert_eq!(times("MOMENTUM_MODEL_TIMEOUT", "300"), (300.0, 10.0));
+        assert_eq!(times("MOMENTUM_CONNECT_TIMEOUT", " 2.5 "), (120.0, 2.5));
+        for text in ["0", "-1", "soon", "NaN", "inf", "1e9", "30 s"] {
+            let error = with("MOMENTUM_CONNECT_TIMEOUT", text).unwrap_err().to_string();
+            let expected = format!(
+                "MOMENTUM_CONNECT_TIMEOUT cannot be used: expected a number of seconds above 0, such \
+                 as 30, got {text:?}."
+            );
+            assert_eq!(error, expected);
+        }
+        let config = ClientConfig::new(OPENAI, "k", "m").unwrap();
+        let config = config.with_connect_timeout(Duration::from_secs(3));
+        assert_eq!(config.connect_timeout, Duration::from_secs(3));
     }
 
     #[test]

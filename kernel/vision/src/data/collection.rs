@@ -4,6 +4,7 @@ use super::download::exists;
 use super::{Cifar, DataError, Dataset, Download, FASHION_CLASSES, Idx, Splits, Transfer};
 use crate::training::Interrupt;
 use flate2::read::GzDecoder;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -173,16 +174,40 @@ pub fn data_folder() -> Option<PathBuf> {
 /// The training and the test part of four IDX files.
 fn idx(folder: &Path, classes: &[&str]) -> Result<(Dataset, Dataset), DataError> {
     let part = |images: &str, labels: &str| {
-        let images_path = idx_path(folder, images)?;
-        let images = Idx::read(&images_path)?;
-        if images.shape().len() == 3 && images.shape()[1..] != [28, 28] {
-            return Err(DataError::Format {
-                file: images_path.display().to_string(),
-                offset: 8,
-                problem: format!("expected images of 28 x 28, got {:?}", &images.shape()[1..]),
-            });
+        let (images_path, labels_path) = (idx_path(folder, images)?, idx_path(folder, labels)?);
+        let (images, labels) = (Idx::read(&images_path)?, Idx::read(&labels_path)?);
+        let refused = |path: &Path, offset, problem| {
+            Err(DataError::Format { file: path.display().to_string(), offset, problem })
+        };
+        // Bytes 0 to 3 of an IDX file say what it holds, the last of them its number of axes; the
+        // axes' lengths follow, of four bytes each.
+        let &[n, height, width] = images.shape() else {
+            let found = images.shape().len();
+            let problem = format!("expected images, which have 3 axes, found {found}");
+            return refused(&images_path, 3, problem);
+        };
+        if [height, width] != [28, 28] {
+            let problem = format!("expected images of 28 x 28, got {:?}", [height, width]);
+            return refused(&images_path, 8, problem);
         }
-        Dataset::new(images, Idx::read(&idx_path(folder, labels)?)?, classes)
+        let &[n_labels] = labels.shape() else {
+            let found = labels.shape().len();
+            let problem = format!("expected labels, which have 1 axis, found {found}");
+            return refused(&labels_path, 3, problem);
+        };
+        if n_labels != n {
+            let images = images_path.file_name().unwrap_or_default().display();
+            let problem =
+                format!("expected {n} labels, as many as {images} has images, found {n_labels}");
+            return refused(&labels_path, 4, problem);
+        }
+        let is_known = |&label: &u8| usize::from(label) < classes.len();
+        if let Some(i) = labels.values().iter().position(|label| !is_known(label)) {
+            let (last, found) = (classes.len() - 1, labels.values()[i]);
+            let problem = format!("expected a label from 0 to {last} for image {i}, found {found}");
+            return refused(&labels_path, 8 + i, problem);
+        }
+        Dataset::new(images, labels, classes)
     };
     let [train_images, train_labels, test_images, test_labels] = IDX_FILES;
     Ok((part(train_images, train_labels)?, part(test_images, test_labels)?))
@@ -234,11 +259,20 @@ fn cifar(folder: &Path) -> Result<(Dataset, Dataset), DataError> {
     Ok((train.into_dataset()?, test.into_dataset()?))
 }
 
-/// The files of CIFAR-10 in a tar archive.
+/// The files of CIFAR-10 in a tar archive. A broken one is refused with the number of bytes that could
+/// be unpacked before.
 fn unpack(path: &Path, archive: impl Read) -> Result<BTreeMap<&'static str, Vec<u8>>, DataError> {
-    let broken = |source| DataError::Read { path: path.to_owned(), source };
+    let n_read = Cell::new(0);
+    let broken = |source: std::io::Error| match source.raw_os_error() {
+        Some(_) => DataError::Read { path: path.to_owned(), source },
+        None => DataError::Format {
+            file: path.display().to_string(),
+            offset: n_read.get(),
+            problem: format!("the archive is broken: {source}"),
+        },
+    };
     let mut files = BTreeMap::new();
-    let mut archive = tar::Archive::new(archive);
+    let mut archive = tar::Archive::new(Counted { reader: archive, n_read: &n_read });
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         let name = entry.path().map_err(broken)?.file_name().map(|name| name.to_owned());
@@ -255,6 +289,20 @@ fn unpack(path: &Path, archive: impl Read) -> Result<BTreeMap<&'static str, Vec<
         }
     }
     Ok(files)
+}
+
+/// A reader that counts what was read from it.
+struct Counted<'a, R> {
+    reader: R,
+    n_read: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.n_read.set(self.n_read.get() + n);
+        Ok(n)
+    }
 }
 
 #[cfg(test)]
@@ -302,6 +350,66 @@ mod tests {
     }
 
     #[test]
+    fn images_and_labels_that_do_not_fit_are_refused_with_file_and_offset() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        };
+        let (images, labels) = (idx_file(&[2, 28, 28], &[7; 2 * 784]), idx_file(&[2], &[3, 9]));
+        for name in [IDX_FILES[0], IDX_FILES[2]] {
+            write(name, &images);
+        }
+        for name in [IDX_FILES[1], IDX_FILES[3]] {
+            write(name, &labels);
+        }
+        Collection::Mnist.read(folder.path()).unwrap();
+        let check = |name: &str, bytes: &[u8], expected: &str| {
+            let whole = std::fs::read(folder.path().join(name)).unwrap();
+            write(name, bytes);
+            for collection in [Collection::Mnist, Collection::FashionMnist] {
+                check(collection, folder.path(), expected);
+            }
+            write(name, &whole);
+        };
+        check(
+            IDX_FILES[1],
+            &idx_file(&[3], &[3, 9, 1]),
+            "FOLDER/train-labels-idx1-ubyte, byte 4: expected 2 labels, as many as train-images-idx3-ubyte has images, found 3",
+        );
+        check(
+            IDX_FILES[2],
+            &idx_file(&[1, 28, 28], &[7; 784]),
+            "FOLDER/t10k-labels-idx1-ubyte, byte 4: expected 1 labels, as many as t10k-images-idx3-ubyte has images, found 2",
+        );
+        check(
+            IDX_FILES[1],
+            &idx_file(&[2], &[3, 10]),
+            "FOLDER/train-labels-idx1-ubyte, byte 9: expected a label from 0 to 9 for image 1, found 10",
+        );
+        check(
+            IDX_FILES[3],
+            &images,
+            "FOLDER/t10k-labels-idx1-ubyte, byte 3: expected labels, which have 1 axis, found 3",
+        );
+        check(
+            IDX_FILES[0],
+            &labels,
+            "FOLDER/train-images-idx3-ubyte, byte 3: expected images, which have 3 axes, found 1",
+        );
+        // Not a whole number of images, and one value too many.
+        check(
+            IDX_FILES[0],
+            &images[..16 + 1000],
+            "FOLDER/train-images-idx3-ubyte, byte 1016: the file ends, 568 of 1568 values are missing",
+        );
+        check(
+            IDX_FILES[1],
+            &[&labels[..], &[0]].concat(),
+            "FOLDER/train-labels-idx1-ubyte, byte 10: expected the end after 2 values, but the file goes on",
+        );
+    }
+
+    #[test]
     fn cifar_is_read_from_its_archive_or_its_files() {
         let folder = tempfile::tempdir().unwrap();
         let record = |label: u8| [&[label][..], &[label * 20; 3072]].concat();
@@ -330,8 +438,20 @@ mod tests {
         assert_eq!(data.test.image(0).class_name, "dog");
         let bytes = std::fs::read(&archive).unwrap();
         std::fs::write(&archive, &bytes[..bytes.len() / 2]).unwrap();
-        let error = Collection::Cifar10.read(folder.path()).unwrap_err();
-        assert!(error.to_string().starts_with("could not read"), "{error}");
+        let refused = |place: &str| {
+            let error = Collection::Cifar10.read(folder.path()).unwrap_err().to_string();
+            let expected = format!("{}, byte {place}", archive.display());
+            assert!(error.starts_with(&expected), "{error}");
+            assert!(error.contains(": the archive is broken: "), "{error}");
+        };
+        // As far as it could be unpacked: the first file and the next one's header.
+        refused("4");
+        std::fs::write(&archive, b"no archive").unwrap();
+        refused("0: ");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+        packed.write_all(&[b'?'; 2000]).unwrap();
+        std::fs::write(&archive, packed.finish().unwrap()).unwrap();
+        refused("512: ");
         let unpacked = folder.path().join(CIFAR_FOLDER);
         std::fs::create_dir(&unpacked).unwrap();
         for name in CIFAR_FILES {

@@ -28,11 +28,13 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A picture could not be decoded.
-    #[error("{} is no whole PNG or JPEG picture", path.display())]
+    #[error("{} is no whole PNG or JPEG picture: the decoder stopped at byte {offset}", path.display())]
     Picture {
         /// The file.
         path: PathBuf,
-        /// Where the decoder stopped, and why.
+        /// How many bytes the decoder had taken in when it found out.
+        offset: usize,
+        /// What the decoder says.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

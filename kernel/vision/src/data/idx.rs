@@ -15,6 +15,12 @@ const UNSIGNED_BYTE: u8 = 0x08;
 /// More than this is refused before anything is allocated.
 const MAX_BYTES: usize = 1 << 30;
 
+/// Why bytes are not read: they are broken, or the system could not read them.
+enum Broken {
+    Format(DataError),
+    Disk(std::io::Error),
+}
+
 /// An array of bytes with a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idx {
@@ -32,22 +38,27 @@ impl Idx {
     /// Reads a file, gzip-compressed or not.
     ///
     /// # Errors
-    /// [`DataError::Read`] when it cannot be opened, else as [`Idx::parse`].
+    /// [`DataError::Read`] when it cannot be opened or read, else as [`Idx::parse`].
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let file = path.display().to_string();
         let unreadable = |source| DataError::Read { path: path.to_owned(), source };
         let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
         let is_packed = reader.fill_buf().map_err(unreadable)?.starts_with(&GZIP);
-        match is_packed {
+        let parsed = match is_packed {
             true => Self::from_reader(&file, GzDecoder::new(reader)),
             false => Self::from_reader(&file, reader),
-        }
+        };
+        parsed.map_err(|broken| match broken {
+            Broken::Format(error) => error,
+            Broken::Disk(source) => unreadable(source),
+        })
     }
 
     /// Reads bytes, gzip-compressed or not. `file` names them in errors.
     ///
     /// # Errors
-    /// [`DataError::Read`] for broken gzip, [`DataError::Format`] with file and byte offset for the rest.
+    /// [`DataError::Format`] with file and byte offset; where the gzip data itself is broken, the offset
+    /// is the number of bytes that could be unpacked before.
     ///
     /// ```
     /// use momentum_vision::data::Idx;
@@ -58,24 +69,33 @@ impl Idx {
     /// # Ok::<(), momentum_vision::data::DataError>(())
     /// ```
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, DataError> {
-        if bytes.starts_with(&GZIP) {
+        let parsed = if bytes.starts_with(&GZIP) {
             Self::from_reader(file, GzDecoder::new(bytes))
         } else {
             Self::from_reader(file, bytes)
-        }
+        };
+        parsed.map_err(|broken| match broken {
+            Broken::Format(error) => error,
+            Broken::Disk(source) => DataError::Read { path: file.into(), source },
+        })
     }
 
-    fn from_reader(file: &str, mut reader: impl Read) -> Result<Self, DataError> {
-        let fail =
-            |offset, problem: String| DataError::Format { file: file.into(), offset, problem };
+    fn from_reader(file: &str, mut reader: impl Read) -> Result<Self, Broken> {
+        let fail = |offset, problem: String| {
+            Broken::Format(DataError::Format { file: file.into(), offset, problem })
+        };
         let mut read = |offset: usize, len: usize| {
             // A header may lie about the length; a whole MNIST fits without growing.
             let mut bytes = Vec::with_capacity(len.min(1 << 26));
             let got = reader.by_ref().take(len as u64).read_to_end(&mut bytes);
-            got.map(|_| bytes).map_err(|source| match offset {
-                0 => DataError::Read { path: file.into(), source },
-                _ => fail(offset, format!("the compressed data is broken: {source}")),
-            })
+            match got {
+                Ok(_) => Ok(bytes),
+                Err(source) if source.raw_os_error().is_some() => Err(Broken::Disk(source)),
+                Err(source) => {
+                    let problem = format!("the compressed data is broken: {source}");
+                    Err(fail(offset + bytes.len(), problem))
+                }
+            }
         };
         let magic = read(0, 4)?;
         let &[zero, also_zero, kind, n_axes] = magic.as_slice() else {
@@ -181,8 +201,34 @@ mod tests {
         );
         check(
             &gzip(&GOOD)[..20],
-            "digits.idx, byte 12: the compressed data is broken: incomplete deflate stream",
+            "digits.idx, byte 13: the compressed data is broken: incomplete deflate stream",
         );
+    }
+
+    #[test]
+    fn broken_gzip_is_refused_with_file_and_offset() {
+        let refused = |bytes: &[u8], offset: usize| {
+            let error = Idx::parse("digits.gz", bytes).unwrap_err().to_string();
+            let expected = format!("digits.gz, byte {offset}: the compressed data is broken: ");
+            assert!(error.starts_with(&expected), "{error}");
+        };
+        let whole = gzip(&GOOD);
+        refused(&whole[..6], 0);
+        // Another method of compression than the one that there is.
+        let mut packed = whole.clone();
+        packed[2] = 7;
+        refused(&packed, 0);
+        // The checksum, behind all values.
+        let mut packed = whole.clone();
+        let at = packed.len() - 8;
+        packed[at] ^= 1;
+        refused(&packed, GOOD.len());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digits.gz");
+        std::fs::write(&path, &packed).unwrap();
+        let error = Idx::read(&path).unwrap_err().to_string();
+        let expected = format!("{}, byte 16: the compressed data is broken: ", path.display());
+        assert!(error.starts_with(&expected), "{error}");
     }
 
     proptest! {

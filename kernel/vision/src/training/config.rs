@@ -127,14 +127,13 @@ impl FitConfig {
 fn mismatch(network: &Network, train: &Dataset, validation: &Dataset) -> Option<String> {
     let expected = network.input_shape();
     let other = [train, validation].into_iter().find(|data| data.image_shape() != expected);
+    let (classes, n) = (train.classes().len().max(validation.classes().len()), network.n_classes());
     if train.is_empty() || validation.is_empty() {
         Some(format!("{} images to train and {} to validate with", train.len(), validation.len()))
     } else if let Some(data) = other {
         let got = data.image_shape();
         Some(format!("the images are {got:?}, but the network was built on {expected:?}"))
-    } else if train.classes().len().max(validation.classes().len()) > network.n_classes() {
-        let classes = train.classes().len().max(validation.classes().len());
-        let n = network.n_classes();
+    } else if classes > n {
         Some(format!(
             "the data has {classes} classes, but the network ends in {n}: use .classes({classes})"
         ))

@@ -32,15 +32,16 @@ def save(name, tensors):
     save_file(tensors, HERE / f"{name}.safetensors")
 
 
-def convolution(name, generator, x, out, side, **options):
+def convolution(name, generator, x, out, side, bias=True, **options):
     x = random(generator, *x).requires_grad_()
     weight = random(generator, out, x.shape[1] // options["groups"], side, side).requires_grad_()
-    bias = random(generator, out).requires_grad_()
+    bias = random(generator, out).requires_grad_() if bias else None
     y = F.conv2d(x, weight, bias, **options)
     upstream = random(generator, *y.shape)
     (y * upstream).sum().backward()
-    save(name, dict(x=x, weight=weight, bias=bias, y=y, upstream=upstream,
-                    d_x=x.grad, d_weight=weight.grad, d_bias=bias.grad))
+    biases = {} if bias is None else dict(bias=bias, d_bias=bias.grad)
+    save(name, dict(x=x, weight=weight, y=y, upstream=upstream, d_x=x.grad, d_weight=weight.grad,
+                    **biases))
 
 
 def module(name, generator, module, *shape, train=False):
@@ -113,6 +114,13 @@ def main():
         convolution(name, generator, **case)
     network("network", generator)
     modules(generator)
+    # Newer cases come last, so that those above draw the same numbers as before.
+    convolution("conv_no_bias", generator, x=(2, 3, 7, 6), out=4, side=3, bias=False, stride=1,
+                padding=1, dilation=1, groups=1)
+    torch.manual_seed(5)
+    module("dropout_train", generator, nn.Dropout(0.3), 8, 16, train=True)
+    module("dropout_eval", generator, nn.Dropout(0.3), 4, 9)
+    module("dropout_of_nothing", generator, nn.Dropout(0.0), 4, 9, train=True)
 
 
 main()

@@ -33,7 +33,16 @@ fn weighted(y: &[f32], upstream: &[f32]) -> f64 {
 
 #[test]
 fn convolution_agrees_with_finite_differences() {
-    let config = Conv2dConfig { stride: 2, padding: 1, groups: 2, ..Conv2dConfig::new(2, 4, 3) };
+    let plain = Conv2dConfig { padding: 1, ..Conv2dConfig::new(2, 4, 3) };
+    check_convolution(plain);
+    check_convolution(Conv2dConfig { stride: 2, groups: 2, ..plain });
+    check_convolution(Conv2dConfig { padding: 2, dilation: 2, ..plain });
+    check_convolution(Conv2dConfig { padding: 3, dilation: 2, stride: 2, groups: 2, ..plain });
+    check_convolution(Conv2dConfig { dilation: 3, ..Conv2dConfig::new(2, 4, 2) });
+}
+
+/// The gradients of the input, the weight and the bias.
+fn check_convolution(config: Conv2dConfig) {
     let device = Cpu::default();
     let mut conv = Conv2d::new(config, &mut Random::new(1)).unwrap();
     conv.bias = device.tensor_from_vec(random(4, 9), (4,));
@@ -43,15 +52,20 @@ fn convolution_agrees_with_finite_differences() {
     let (y_shape, upstream) = (*y.shape(), random(y.shape().num_elements(), 3));
     let weights: Maps = device.tensor_from_vec(upstream.clone(), y_shape);
     let gradients = (y * weights).sum::<Rank0, _>().backward();
+    let output =
+        |conv: &Conv2d, x: Maps| weighted(&conv.try_forward(x).unwrap().as_vec(), &upstream);
     check_slopes(&x, &gradients.get(&input).as_vec(), 0.05, |x| {
-        let x: Maps = device.tensor_from_vec(x.to_vec(), shape);
-        weighted(&conv.try_forward(x).unwrap().as_vec(), &upstream)
+        output(&conv, device.tensor_from_vec(x.to_vec(), shape))
     });
-    let weight = conv.weight.as_vec();
-    check_slopes(&weight, &gradients.get(&conv.weight).as_vec(), 0.05, |w| {
+    check_slopes(&conv.weight.as_vec(), &gradients.get(&conv.weight).as_vec(), 0.05, |weight| {
         let mut conv = conv.clone();
-        conv.weight.copy_from(w);
-        weighted(&conv.try_forward(input.clone()).unwrap().as_vec(), &upstream)
+        conv.weight.copy_from(weight);
+        output(&conv, input.clone())
+    });
+    check_slopes(&conv.bias.as_vec(), &gradients.get(&conv.bias).as_vec(), 0.05, |bias| {
+        let mut conv = conv.clone();
+        conv.bias.copy_from(bias);
+        output(&conv, input.clone())
     });
 }
 
@@ -88,6 +102,29 @@ fn linear_relu_and_loss_agree_with_finite_differences() {
     let (input, loss) = forward(&x);
     let gradients = loss.backward();
     check_slopes(&x, &gradients.get(&input).as_vec(), 1e-2, |x| f64::from(forward(x).1.array()));
+}
+
+#[test]
+fn the_parameters_of_a_linear_layer_agree_with_finite_differences() {
+    let device = Cpu::default();
+    let mut linear = Linear::new(6, 3, &mut Random::new(6)).unwrap();
+    linear.bias = device.tensor_from_vec(random(3, 19), (3,));
+    let x: Vectors = device.tensor_from_vec(random(24, 7), (4, 6));
+    let loss = |linear: &Linear| {
+        cross_entropy(linear.try_forward(x.leaky_trace()).unwrap(), &[2u8, 0, 1, 1]).unwrap()
+    };
+    let gradients = loss(&linear).backward();
+    let (weight, bias) = (linear.weight.as_vec(), linear.bias.as_vec());
+    check_slopes(&weight, &gradients.get(&linear.weight).as_vec(), 1e-2, |weight| {
+        let mut linear = linear.clone();
+        linear.weight.copy_from(weight);
+        f64::from(loss(&linear).array())
+    });
+    check_slopes(&bias, &gradients.get(&linear.bias).as_vec(), 1e-2, |bias| {
+        let mut linear = linear.clone();
+        linear.bias.copy_from(bias);
+        f64::from(loss(&linear).array())
+    });
 }
 
 /// Compares a layer's gradient of its input with the slopes of a weighted sum of its output.
@@ -127,6 +164,38 @@ fn batch_normalisation_agrees_with_finite_differences() {
         |x| norm.clone().try_forward_mut(x),
     );
     check_layer(&x, shape, 1e-2, |x| norm.try_forward(x), |x| norm.try_forward(x));
+}
+
+#[test]
+fn the_parameters_of_batch_normalisation_agree_with_finite_differences() {
+    let device = Cpu::default();
+    let mut norm = BatchNorm::new(2).unwrap();
+    norm.weight.copy_from(&[1.5, -0.5]);
+    norm.bias.copy_from(&[0.25, -2.0]);
+    norm.running_mean.copy_from(&[0.5, -0.5]);
+    norm.running_variance.copy_from(&[0.5, 2.0]);
+    let x: Maps = device.tensor_from_vec(random(36, 11), (3, 2, 2, 3));
+    let upstream = random(36, 13);
+    let weights: Maps = device.tensor_from_vec(upstream.clone(), (3, 2, 2, 3));
+    for is_training in [true, false] {
+        // A clone for each pass: while training, the running statistics follow.
+        let run = |norm: &BatchNorm| match is_training {
+            true => norm.clone().try_forward_mut(x.leaky_trace()).unwrap(),
+            false => norm.try_forward(x.leaky_trace()).unwrap(),
+        };
+        let gradients = (run(&norm) * weights.clone()).sum::<Rank0, _>().backward();
+        let output = |norm: &BatchNorm| weighted(&run(norm).as_vec(), &upstream);
+        check_slopes(&norm.weight.as_vec(), &gradients.get(&norm.weight).as_vec(), 1e-2, |w| {
+            let mut norm = norm.clone();
+            norm.weight.copy_from(w);
+            output(&norm)
+        });
+        check_slopes(&norm.bias.as_vec(), &gradients.get(&norm.bias).as_vec(), 1e-2, |bias| {
+            let mut norm = norm.clone();
+            norm.bias.copy_from(bias);
+            output(&norm)
+        });
+    }
 }
 
 #[test]

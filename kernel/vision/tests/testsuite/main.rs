@@ -20,6 +20,10 @@ impl Case {
         (tensor.values.clone(), tensor.shape.clone())
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|tensor| tensor.name == name)
+    }
+
     fn maps(&self, name: &str) -> Maps {
         let (values, shape) = self.get(name);
         Cpu::default().tensor_from_vec(values, (shape[0], shape[1], shape[2], shape[3]))

@@ -3,10 +3,11 @@
 use crate::{Case, case};
 use dfdx::prelude::*;
 use momentum_vision::layer::{
-    AvgPool2d, BatchNorm, Conv2d, Conv2dConfig, Flatten, GlobalAvgPool, LayerError, Linear,
-    MaxPool2d, Nonlinearity, Relu, Residual,
+    AvgPool2d, BatchNorm, Conv2d, Conv2dConfig, Dropout, Flatten, GlobalAvgPool, LayerError,
+    Linear, MaxPool2d, Nonlinearity, Relu, Residual,
 };
 use momentum_vision::loss::cross_entropy;
+use momentum_vision::network::{Activation, Cnn};
 use momentum_vision::random::Random;
 
 fn check_convolution(case: &Case, stride: usize, padding: usize, dilation: usize, groups: usize) {
@@ -21,13 +22,18 @@ fn check_convolution(case: &Case, stride: usize, padding: usize, dilation: usize
     };
     let mut conv = Conv2d::new(config, &mut Random::new(0)).unwrap();
     conv.weight = weight;
-    conv.bias = case.vector("bias");
+    let has_bias = case.has("bias");
+    if has_bias {
+        conv.bias = case.vector("bias");
+    }
     let y = conv.try_forward(x.leaky_trace()).unwrap();
     case.same("y", &y.as_vec());
     let gradients = (y * case.maps("upstream")).sum::<Rank0, _>().backward();
     case.same("d_x", &gradients.get(&x).as_vec());
     case.same("d_weight", &gradients.get(&conv.weight).as_vec());
-    case.same("d_bias", &gradients.get(&conv.bias).as_vec());
+    if has_bias {
+        case.same("d_bias", &gradients.get(&conv.bias).as_vec());
+    }
 }
 
 #[test]
@@ -37,6 +43,60 @@ fn convolutions_agree_with_pytorch() {
     check_convolution(&case!("conv_dilated"), 1, 2, 2, 1);
     check_convolution(&case!("conv_groups"), 1, 1, 1, 2);
     check_convolution(&case!("conv_pointwise"), 1, 0, 1, 1);
+    check_convolution(&case!("conv_no_bias"), 1, 1, 1, 1);
+}
+
+#[test]
+fn a_convolution_without_bias_agrees_with_pytorch() {
+    let case = case!("conv_no_bias");
+    let (x, upstream) = (case.maps("x"), case.maps("upstream"));
+    let mut network =
+        Cnn::on([3, 7, 6]).conv(4, 3).padding(1).no_bias().flatten().classes(2).unwrap();
+    // PyTorch's `nn.Conv2d(3, 4, 3, padding=1, bias=False)` has a weight and nothing else.
+    let mut tensors = network.tensors();
+    let names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    assert_eq!(names[0], "0.weight");
+    assert!(!names.contains(&"0.bias"), "{names:?}");
+    (tensors[0].values, tensors[0].shape) = case.get("weight");
+    network.set_tensors(tensors).unwrap();
+    let Activation::Maps(y) = network.forward_until(x, 1).unwrap() else { panic!("no maps") };
+    assert_eq!(y.shape(), upstream.shape());
+    case.same("y", &y.as_vec());
+}
+
+#[test]
+fn dropout_agrees_with_pytorch() {
+    let case = case!("dropout_eval");
+    let dropout = Dropout::new(0.3, 1).unwrap();
+    let (x, upstream) = (case.vectors("x"), case.vectors("upstream"));
+    check(&case, x, upstream, |x| dropout.try_forward(x));
+
+    let case = case!("dropout_of_nothing");
+    let mut nothing = Dropout::new(0.0, 1).unwrap();
+    let (x, upstream) = (case.vectors("x"), case.vectors("upstream"));
+    check(&case, x, upstream, |x| nothing.try_forward_mut(x));
+
+    // Which values are dropped is drawn by each in its own way. Where both keep one, value and
+    // gradient are the same, and what is dropped has neither.
+    let case = case!("dropout_train");
+    let (x, upstream) = (case.vectors("x"), case.vectors("upstream"));
+    let y = Dropout::new(0.3, 1).unwrap().try_forward_mut(x.leaky_trace()).unwrap();
+    let values = y.as_vec();
+    let slopes = (y * upstream).sum::<Rank0, _>().backward().get(&x).as_vec();
+    let (theirs, their_slopes) = (case.get("y").0, case.get("d_x").0);
+    let mut n_kept_by_both = 0;
+    let pairs = values.iter().zip(&slopes).zip(theirs.iter().zip(&their_slopes));
+    for (i, ((y, slope), (their_y, their_slope))) in pairs.enumerate() {
+        assert_eq!(*y == 0.0, *slope == 0.0, "ours, {i}");
+        assert_eq!(*their_y == 0.0, *their_slope == 0.0, "PyTorch's, {i}");
+        if *y != 0.0 && *their_y != 0.0 {
+            n_kept_by_both += 1;
+            assert!((y - their_y).abs() < 1e-5, "y[{i}]");
+            assert!((slope - their_slope).abs() < 1e-5, "d_x[{i}]");
+        }
+    }
+    // About 0.7 * 0.7 of 128.
+    assert!((40..90).contains(&n_kept_by_both), "{n_kept_by_both}");
 }
 
 #[test]

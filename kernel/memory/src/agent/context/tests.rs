@@ -83,10 +83,20 @@ proptest! {
         });
         let messages: usize = context.messages().iter().map(|m| counter.count_message(m)).sum();
         let whole = PER_PROMPT + messages + counter.count_tool(&tool);
-        // A section may shorten the one before by a token; the account is then on the safe side.
-        prop_assert!(context.n_tokens() >= whole && context.n_tokens() <= whole + values.len());
+        prop_assert_eq!(context.n_tokens(), whole);
         prop_assert!(context.to_string().lines().next().is_some_and(|bar| bar.chars().count() == 60));
     }
+}
+
+#[test]
+fn a_section_that_makes_the_ones_before_shorter_is_taken_off_them() {
+    let sizes = |ends: &[usize]| -> Vec<usize> {
+        let ends = ends.iter().map(|&end| (SectionKind::Block, String::new(), end));
+        sizes(ends.collect()).into_iter().map(|section| section.n_tokens).collect()
+    };
+    assert_eq!(sizes(&[10, 15, 15, 22]), [10, 5, 0, 7]);
+    assert_eq!(sizes(&[10, 15, 14, 22]), [10, 4, 0, 8]);
+    assert_eq!(sizes(&[10, 9, 8]), [8, 0, 0]);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::Effect;
 use crate::agent::context::records;
 use crate::agent::core_memory::{CoreMemory, Edit};
 use crate::agent::handle::MemoryHandle;
-use crate::message::{ToolCall, ToolDefinition};
-use crate::storage::{Page, PageRequest, Passage, StoredMessage, Timestamp};
+use crate::message::{Role, ToolCall, ToolDefinition};
+use crate::storage::{Page, PageRequest, Passage, PassageFilter, StoredMessage, Timestamp};
 use crate::tool::{Permission, Permissions, ToolError, schema_of};
 use crate::untrusted::unescaped;
 
@@ -70,9 +70,31 @@ struct Rethink {
 struct SearchConversation {
     /// What to look for.
     query: String,
+    /// Only messages of these; without it, of the user and the assistant.
+    #[serde(default)]
+    roles: Vec<Speaker>,
     /// Which page of the results, from 1.
     #[serde(default = "first_page")]
     page: u64,
+}
+
+/// Whose messages are searched. Those of the system are no part of the conversation.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Speaker {
+    User,
+    Assistant,
+    Tool,
+}
+
+impl From<Speaker> for Role {
+    fn from(speaker: Speaker) -> Self {
+        match speaker {
+            Speaker::User => Role::User,
+            Speaker::Assistant => Role::Assistant,
+            Speaker::Tool => Role::Tool,
+        }
+    }
 }
 
 fn first_page() -> u64 {
@@ -99,6 +121,8 @@ struct InsertPassage {
     /// Words to find it by.
     #[serde(default)]
     tags: Vec<String>,
+    /// Where it comes from, such as a file or an address.
+    source: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -109,6 +133,8 @@ struct SearchArchive {
     /// Only passages with all of these tags.
     #[serde(default)]
     tags: Vec<String>,
+    /// Only passages from this source.
+    source: Option<String>,
     /// Whether the query must stand in the passage as it is: for names, keys and numbers.
     #[serde(default)]
     exact: bool,
@@ -210,19 +236,23 @@ pub(super) fn call(memory: &MemoryHandle, call: &ToolCall) -> Option<Result<Effe
             memory.edit(&label, &Edit::Rethink { text: new_memory })?;
             Ok(format!("Rewrote `{label}`."))
         }),
-        "conversation_search" => run(call, |SearchConversation { query, page }| {
-            Ok(messages(&memory.search_conversation(&query, page_request(page)?)?))
+        "conversation_search" => run(call, |SearchConversation { query, roles, page }| {
+            let roles: Vec<Role> = roles.into_iter().map(Role::from).collect();
+            Ok(messages(&memory.search_conversation(&query, &roles, page_request(page)?)?))
         }),
         "conversation_search_date" => run(call, |SearchDates { start_date, end_date, page }| {
             let (from, until) = days(&start_date, &end_date)?;
             Ok(messages(&memory.conversation_between(from, until, page_request(page)?)?))
         }),
-        "archival_memory_insert" => run(call, |InsertPassage { content, tags }| {
-            let id = memory.insert_passage(&content, &tags)?;
+        "archival_memory_insert" => run(call, |InsertPassage { content, tags, source }| {
+            let id = memory.insert_passage(&content, &tags, source.as_deref())?;
             Ok(format!("Stored as passage {id}."))
         }),
-        "archival_memory_search" => run(call, |SearchArchive { query, tags, exact, page }| {
-            Ok(passages(&memory.search_passages(&query, &tags, exact, page_request(page)?)?))
+        "archival_memory_search" => run(call, |args: SearchArchive| {
+            let SearchArchive { query, tags, source, exact, page } = args;
+            let filter = PassageFilter { tags, source, ..PassageFilter::default() };
+            let page = memory.search_passages(&query, filter, exact, page_request(page)?)?;
+            Ok(passages(&page, &memory.own_source()))
         }),
         "send_message_to_agent" => run(call, |Letter { agent, message }| {
             memory.send_to_agent(&agent, &message)?;
@@ -300,12 +330,16 @@ fn messages(page: &Page<StoredMessage>) -> String {
     })
 }
 
-fn passages(page: &Page<Passage>) -> String {
+/// The source of what the agent wrote of itself goes without saying.
+fn passages(page: &Page<Passage>, own_source: &str) -> String {
     page_text("passages", page, |passage| {
         let text = beginning(&passage.text);
         let mut record = json!({"n": passage.id.0, "at": minute(passage.at), "text": text});
         if !passage.tags.is_empty() {
             record["tags"] = passage.tags.clone().into();
+        }
+        if let Some(source) = passage.source.as_deref().filter(|source| *source != own_source) {
+            record["source"] = beginning(source).into();
         }
         record
     })

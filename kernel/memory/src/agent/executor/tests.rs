@@ -151,6 +151,10 @@ fn what_is_too_long_is_refused() {
         let many = "Error: there are 33 tags, and the limit is 32; choose fewer";
         check(name, json!({text: "a", "tags": vec!["a"; 33]}), many);
     }
+    let source = json!({"content": "a", "source": long(201)});
+    check("archival_memory_insert", source, &of("source", 201, 200));
+    let source = json!({"query": "a", "source": long(201)});
+    check("archival_memory_search", source, &of("source", 201, 200));
     let letter = json!({"agent": "b", "message": long(20_001)});
     check("send_message_to_agent", letter, &of("message", 20_001, 20_000));
     for name in ["core_memory_append", "send_message", "panics", "nonsense"] {
@@ -192,6 +196,38 @@ fn searches_come_in_pages() {
 }
 
 #[test]
+fn a_search_can_be_for_what_some_said() {
+    let handle = handle();
+    let call = ToolCall { id: "c".into(), name: "market".into(), arguments: "{}".into() };
+    let said = [
+        Message::user("Are there figs?"),
+        Message::assistant("I look for figs."),
+        Message::tool(&call, "Figs are ripe."),
+        Message::system("[event] Figs were delivered."),
+    ];
+    let said = said.map(|message| NewMessage::new(message, handle.now()));
+    handle.storage.append_messages(&handle.agent, &said).unwrap();
+    let search = |rest: &str| {
+        let arguments = format!(r#"{{"query": "figs"{rest}}}"#);
+        let found = run(&handle, "conversation_search", &arguments);
+        let lines = found.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut roles: Vec<String> =
+            lines.map(|line| line["role"].as_str().unwrap().to_owned()).collect();
+        roles.sort_unstable();
+        // The neighbours of a hit are found with it.
+        roles.dedup();
+        roles.join(" ")
+    };
+    assert_eq!(search(""), "assistant user");
+    assert_eq!(search(r#", "roles": []"#), "assistant user");
+    assert_eq!(search(r#", "roles": ["user"]"#), "user");
+    assert_eq!(search(r#", "roles": ["assistant"]"#), "assistant");
+    assert_eq!(search(r#", "roles": ["tool", "user"]"#), "tool user");
+    let refused = run(&handle, "conversation_search", r#"{"query": "a", "roles": ["system"]}"#);
+    assert!(refused.starts_with("Error: argument `roles[0]` of `conv"), "{refused}");
+}
+
+#[test]
 fn the_archive_is_written_and_searched() {
     let handle = handle();
     let insert = |arguments: &str| run(&handle, "archival_memory_insert", arguments);
@@ -211,6 +247,20 @@ fn the_archive_is_written_and_searched() {
     assert!(search(r#"{"query": "leashes"}"#).contains("blue leash"));
     assert_eq!(search(r#"{"query": "leashes", "exact": true}"#), "No passages found.");
     assert!(search(r#"{"query": "blue lea", "exact": true}"#).contains("blue leash"));
+
+    // From elsewhere, it is another passage, and says so.
+    let elsewhere =
+        r#"{"content": "Pixel has a blue leash.", "tags": ["dog"], "source": "diary.md"}"#;
+    assert_eq!(insert(elsewhere), "Stored as passage 2.");
+    let refused =
+        "Error: the archive holds this already, as passage 2, and it was not stored again";
+    assert_eq!(insert(elsewhere), refused);
+    assert_eq!(search(r#"{"query": "blue", "source": "diary.md"}"#), {
+        "Page 1 of 1, 1 passages found.\n\
+         {\"n\":2,\"at\":\"2026-11-24 14:00\",\"text\":\"Pixel has a blue leash.\",\"tags\":[\"dog\"],\
+         \"source\":\"diary.md\"}"
+    });
+    assert_eq!(search(r#"{"query": "blue", "source": "a letter"}"#), "No passages found.");
 }
 
 proptest! {

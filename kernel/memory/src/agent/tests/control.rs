@@ -8,6 +8,7 @@ use crate::agent::{
     Agent, AgentError, Approval, Block, Event, Permission, Permissions, StepEvent, ToolRule,
 };
 use crate::message::{Role, ToolChoice};
+use crate::storage::{AgentId, MemoryStorage, SqliteStorage};
 use crate::tool::Tool;
 use crate::trace::Outcome;
 use crate::tutor::RuleBasedTutor;
@@ -174,6 +175,64 @@ fn a_person_approves_calls() {
 }
 
 #[test]
+fn a_call_waits_for_approval_in_the_storage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agents.sqlite");
+    let open = |script: &Script| {
+        let storage = Arc::new(SqliteStorage::open(&path).unwrap());
+        let agent = Agent::open(script.clone(), storage, "a").unwrap();
+        let agent = agent.with_tool(tool("pay")).unwrap().with_tool(tool("look")).unwrap();
+        let agent = agent.with_rule(ToolRule::needs_approval("pay")).unwrap();
+        agent.with_rule(ToolRule::at_most("look", 1)).unwrap()
+    };
+    let look = ("look", "null");
+    let begin = || Script::new([calls([look, ("pay", "null"), look])]);
+    let end = Script::new([calls([SPEAK])]);
+    let waits = |agent: &Agent| agent.awaiting_approval().map(|call| call.name.clone());
+
+    let trace = open(&begin()).say("Pay the rent.").unwrap();
+    assert_eq!(*trace.outcome(), Outcome::AwaitingApproval("pay(null)".into()));
+    // Two who open it again find the call waiting; one decides, once.
+    let (mut again, mut other) = (open(&end), open(&end));
+    assert_eq!((waits(&again), waits(&other)), (Some("pay".into()), Some("pay".into())));
+    let trace = again.approve().unwrap();
+    assert_eq!((trace.user(), trace.answer()), ("Pay the rent.", "Done."));
+    let results: Vec<_> =
+        trace.steps()[0].calls.iter().map(|(_, result)| result.as_str()).collect();
+    assert_eq!(results[..2], ["look was run", "pay was run"]);
+    assert!(results[2].contains("at most 1 times"), "{}", results[2]);
+    assert!(matches!(other.approve(), Err(AgentError::NothingToApprove)));
+    assert_eq!((waits(&again), waits(&open(&end))), (None, None));
+    // The model was shown the whole turn, and the storage has it once.
+    let roles: Vec<Role> = end.requests()[0].messages.iter().map(|m| m.role).collect();
+    assert_eq!(roles[1..], [Role::User, Role::Assistant, Role::Tool, Role::Tool, Role::Tool]);
+    assert_eq!(open(&end).storage().agent(again.id()).unwrap().unwrap().n_messages, 7);
+
+    // Denied in another process, also where the rule was forgotten.
+    open(&begin()).say("Again.").unwrap();
+    let storage = Arc::new(SqliteStorage::open(&path).unwrap());
+    let mut bare = Agent::open(end.clone(), storage, "a").unwrap().with_tool(tool("pay")).unwrap();
+    let trace = bare.deny("too dear").unwrap();
+    assert!(trace.steps()[0].calls[1].1.contains("did not approve"), "{trace}");
+
+    // Whoever goes on, or begins anew, has decided, too.
+    open(&begin()).say("And again.").unwrap();
+    open(&end).say("Never mind.").unwrap();
+    assert_eq!(waits(&open(&end)), None);
+    open(&begin()).say("Once more.").unwrap();
+    open(&end).start_afresh().unwrap();
+    assert_eq!(waits(&open(&end)), None);
+
+    // It moves with the agent.
+    open(&begin()).say("Move.").unwrap();
+    let file = open(&end).export().unwrap();
+    let there = Arc::new(MemoryStorage::new());
+    file.import(&*there, &AgentId::new("b")).unwrap();
+    let mut moved = Agent::open(end.clone(), there, "b").unwrap().with_tool(tool("pay")).unwrap();
+    assert_eq!(moved.approve().unwrap().steps()[0].calls[1].1, "pay was run");
+}
+
+#[test]
 fn a_turn_can_be_cancelled_while_the_model_thinks() {
     let mut agent = Agent::new(Thinker);
     let cancellation = agent.cancellation();
@@ -288,7 +347,7 @@ fn tools_run_with_the_permissions_they_declare() {
     let run = |permissions: Permissions| {
         let tool = Tool::with_memory("spy", "", permissions, |(): (), memory| {
             memory.core_memory()?;
-            memory.insert_passage("seen", &[])?;
+            memory.insert_passage("seen", &[], None)?;
             Ok::<_, crate::tool::ToolError>("seen".to_owned())
         });
         let script = Script::new([calls([("spy", "null")]), calls([SPEAK])]);

@@ -28,7 +28,7 @@ fn recall(agent: &Agent) -> Vec<String> {
 
 #[test]
 fn the_agent_is_warned_then_the_queue_evicted_and_summarised() {
-    let mut agent = Agent::new(RuleBasedTutor).with_window(3_000);
+    let mut agent = Agent::new(RuleBasedTutor).with_window(3_300);
     agent.say("My name is Sara.").unwrap();
     let mut warned_before = false;
     while agent.queue().n_evicted() == 0 {

@@ -29,8 +29,7 @@ impl Picture {
     pub(super) fn read(path: &Path, grey: bool) -> Result<Self, DataError> {
         let bytes = std::fs::read(path)
             .map_err(|source| DataError::Read { path: path.to_owned(), source })?;
-        let broken = |source| DataError::Picture { path: path.to_owned(), source };
-        let decode = match bytes.as_slice() {
+        let decode: fn(&mut Cursor<&[u8]>) -> Result<Mixed, Reason> = match bytes.as_slice() {
             [0x89, b'P', b'N', b'G', ..] => png,
             [0xff, 0xd8, ..] => jpeg,
             _ => {
@@ -39,7 +38,13 @@ impl Picture {
                 return Err(DataError::Folder { path, problem });
             }
         };
-        let (size, channels, mixed) = decode(&bytes).map_err(broken)?;
+        let mut cursor = Cursor::new(bytes.as_slice());
+        let decoded = decode(&mut cursor);
+        let (size, channels, mixed) = decoded.map_err(|source| DataError::Picture {
+            path: path.to_owned(),
+            offset: cursor.position().min(bytes.len() as u64) as usize,
+            source,
+        })?;
         Ok(Picture { size, pixels: planes(&mixed, channels, grey) })
     }
 }
@@ -48,9 +53,9 @@ impl Picture {
 /// pixel by pixel.
 type Mixed = ([usize; 2], usize, Vec<u8>);
 
-fn png(bytes: &[u8]) -> Result<Mixed, Reason> {
+fn png(bytes: &mut Cursor<&[u8]>) -> Result<Mixed, Reason> {
     let limits = png::Limits { bytes: MAX_VALUES };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    let mut decoder = png::Decoder::new_with_limits(bytes, limits);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info()?;
     let size = within_limits(reader.info().height as usize, reader.info().width as usize)?;
@@ -60,13 +65,13 @@ fn png(bytes: &[u8]) -> Result<Mixed, Reason> {
     Ok((size, frame.color_type.samples(), values))
 }
 
-fn jpeg(bytes: &[u8]) -> Result<Mixed, Reason> {
+fn jpeg(bytes: &mut Cursor<&[u8]>) -> Result<Mixed, Reason> {
     let options = DecoderOptions::default()
         .set_max_width(MAX_SIDE)
         .set_max_height(MAX_SIDE)
         .set_strict_mode(true)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(Cursor::new(bytes), options);
+    let mut decoder = JpegDecoder::new_with_options(bytes, options);
     decoder.decode_headers()?;
     let info = decoder.info().ok_or("it has no size")?;
     let size = within_limits(usize::from(info.height), usize::from(info.width))?;
@@ -154,10 +159,25 @@ pub(super) mod tests {
     fn cut_pictures_are_refused_by_name() {
         let whole = png([5, 6], &[7; 90]);
         for cut in [20, 40, whole.len() / 2] {
-            let error = read(&whole[..cut], false).unwrap_err().to_string();
-            assert!(error.ends_with("is no whole PNG or JPEG picture"), "{error}");
+            check(&whole[..cut], cut);
         }
-        assert!(read(&JPEG[..JPEG.len() / 2], false).is_err());
+        check(b"\x89PNG\r\n\x1a\ncut", 11);
+        // A segment begins there that would end behind the end.
+        check(&JPEG[..JPEG.len() / 2], 231);
+    }
+
+    #[test]
+    fn a_broken_picture_is_refused_with_the_byte_at_which_the_decoder_stopped() {
+        let mut bytes = png([5, 6], &[7; 90]);
+        // In the first chunk's data, which begins at byte 16 and has a checksum.
+        bytes[20] ^= 1;
+        check(&bytes, 16);
+    }
+
+    fn check(bytes: &[u8], offset: usize) {
+        let error = read(bytes, false).unwrap_err().to_string();
+        let (_, problem) = error.split_once(" is no whole PNG or JPEG picture: ").unwrap();
+        assert_eq!(problem, format!("the decoder stopped at byte {offset}"));
     }
 
     proptest! {
