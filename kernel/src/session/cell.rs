@@ -27,7 +27,7 @@ impl Session {
         let store = cell.store_history && !cell.silent && !blank;
         let number = if cell.silent { self.count } else { self.count + 1 };
         let count = ExecutionCount::new(number);
-        let shown = shown_number(number);
+        let told = shown_number(number);
         if store {
             self.count += 1;
         }
@@ -68,7 +68,7 @@ impl Session {
                 silent: cell.silent,
                 stdin: cell.allow_stdin,
             };
-            let execution = interpreter.execute(shown, &cell.code, &mut io);
+            let execution = interpreter.execute(told, &cell.code, &mut io);
             if let Some(bundle) = execution.result {
                 shown =
                     bundle.data.get("text/plain").and_then(|text| text.as_str()).map(str::to_owned);
@@ -89,7 +89,7 @@ impl Session {
             self.history.push(self.count, cell.code.clone(), shown);
         }
         if reply.status == ReplyStatus::Ok {
-            reply.user_expressions = Some(evaluate(shown, cell, interpreter));
+            reply.user_expressions = Some(evaluate(told, cell, interpreter));
         }
         reply
     }
