@@ -128,7 +128,7 @@ impl CompilerConfig {
     }
 
     /// The environment in which evcxr must be started for this session. What rust-analyzer needs of it
-    /// ([`ANALYZERS`]) must stay, and is the same for all sessions.
+    /// (`ANALYZERS`) must stay, and is the same for all sessions.
     pub fn environment(&self, folder: &Path) -> Vec<(&'static str, OsString)> {
         let mut path = folder.join("bin").into_os_string();
         path.push(":");
