@@ -228,7 +228,7 @@ def test_a_widget_of_ipywidgets(lab, chromium, pictures):
     """The slider's view is JupyterLab's; its model is the cell's, and a callback hears of it."""
     page = opened(lab, chromium, "widget.ipynb", SLIDER)
     handle = page.locator(".noUi-handle")
-    # JupyterLab hears of a widget only once its manager of widgets has come up, and does not say when.
+    # Once in a long run JupyterLab never drew it; perhaps its manager of widgets came up after the cell.
     for last in (False, False, True):
         run_all(page)
         try:
