@@ -27,6 +27,7 @@ mod waiting;
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -143,6 +144,14 @@ impl CompilerConfig {
             ("RUSTC", analyzers_cargo(folder).with_file_name("none").into()),
         ]
     }
+}
+
+/// Writes a file as a whole or not at all.
+fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+    let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
+    new.write_all(content)?;
+    new.persist(file)?;
+    Ok(())
 }
 
 /// Where the empty library is: in the cache, since it is read as long as the kernel runs.

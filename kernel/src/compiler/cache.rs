@@ -6,14 +6,13 @@
 //! by the chain of cells. Folder `cells` in the user's cache; safe to delete at any time.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use super::source::CellTypes;
-use super::{CompilerConfig, VariableType};
+use super::{CompilerConfig, VariableType, write};
 use crate::helpers::cache_folder;
 
 /// Another folder for the cells' libraries.
@@ -138,10 +137,7 @@ impl CellCache {
     }
 
     fn write(&self, key: &str, extension: &str, content: &[u8]) -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(self.folder(key))?;
-        file.write_all(content)?;
-        file.persist(self.file(key, extension))?;
-        Ok(())
+        write(&self.file(key, extension), content)
     }
 
     /// Removes the oldest files, once there are too many.

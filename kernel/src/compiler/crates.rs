@@ -13,15 +13,15 @@ mod package;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::CompilerConfig;
 use super::request::{READY, dependencies};
+use super::{CompilerConfig, write};
 use crate::helpers::cache_folder;
 use package::build;
 pub(super) use package::{LINKER, compile, is_known, is_package, link};
@@ -198,15 +198,6 @@ fn changed(file: &Path) -> Option<SystemTime> {
 
 fn read<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
-}
-
-/// Writes a file as a whole or not at all.
-fn write(file: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    new.write_all(content)?;
-    new.persist(file)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::super::direct::end_with_us;
 use super::super::request::dependencies;
-use super::super::{CompilerConfig, PROCESS};
-use super::{Crates, Prepared, changed, crates_folder, read, write};
+use super::super::{CompilerConfig, PROCESS, write};
+use super::{Crates, Prepared, changed, crates_folder, read};
 
 /// What is known of a package's library, in the package's folder.
 const RECORD: &str = "record.json";
@@ -185,17 +185,16 @@ pub(in super::super) fn compile(
     let mut rustc = Command::new(&config.rustc);
     let mut linker = OsString::from("-Clinker=");
     linker.push(session.join("bin").join(LINKER));
-    let chosen = after("-C")
-        .into_iter()
-        .find_map(|option| option.strip_prefix("linker=").map(str::to_owned));
+    let codegen = |option: &str| {
+        after("-C").into_iter().find_map(|given| given.strip_prefix(option).map(str::to_owned))
+    };
+    let chosen = codegen("linker=");
     rustc.args(arguments).arg("-Cprefer-dynamic").arg(name).arg(linker);
     let status = rustc.env(REAL_LINKER, chosen.as_deref().unwrap_or("cc")).status()?;
     if status.success() {
         let crate_name = after("--crate-name").concat();
         let folder = PathBuf::from(after("--out-dir").concat());
-        let extra = after("-C")
-            .into_iter()
-            .find_map(|option| option.strip_prefix("extra-filename=").map(str::to_owned));
+        let extra = codegen("extra-filename=");
         let made = folder.join(format!("lib{crate_name}{}.so", extra.unwrap_or_default()));
         fs::hard_link(&made, &library).or_else(|_| fs::copy(&made, &library).map(drop))?;
         let older = fs::read_dir(&package)?.filter_map(|entry| Some(entry.ok()?.path()));

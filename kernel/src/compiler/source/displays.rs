@@ -7,13 +7,14 @@
 
 use serde_json::Value;
 
+use super::super::request::dependencies;
+
 /// Begins what evcxr tries second.
 const DEBUG: &str = "evcxr_send_text_plain(&format!(\"{:?}\",&(";
 
 /// Whether a manifest has a crate that may show values itself.
 pub(in super::super) fn shows_by_other_crates(manifest: &str) -> bool {
-    let dependencies = manifest.split_once("[dependencies]").map_or("", |(_, rest)| rest);
-    dependencies.lines().any(|line| line.trim_start().starts_with("evcxr_"))
+    dependencies(manifest).lines().any(|line| line.trim_start().starts_with("evcxr_"))
 }
 
 /// The source for such a session.
